@@ -1,0 +1,1 @@
+//! Stories of users, told on a lab of real hosts.
