@@ -1,0 +1,3 @@
+//! How much a view of a million tasks costs.
+
+fn main() {}
