@@ -69,3 +69,85 @@ fn collect<K: Ord + Clone, V: PartialEq>(
         RowDifference::Removed(before) => Difference::Removed(object(before)),
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Change;
+    use crate::samples::{any_wishes, extend, task, view_with};
+
+    /// Does to `view` what the differences say, with the objects as they are.
+    fn follow(view: &mut View, differences: &[Difference]) {
+        for difference in differences {
+            match difference {
+                Difference::Added(after) | Difference::Changed { after, .. } => {
+                    view.draft(&Change::Put(after.clone()));
+                }
+                Difference::Removed(before) => {
+                    view.draft(&Change::Delete(before.key(), before.meta().version));
+                }
+            }
+        }
+        view.advance_to(u64::MAX);
+    }
+
+    fn ended(mut view: View) -> View {
+        view.advance_to(u64::MAX);
+        view
+    }
+
+    proptest! {
+        #[test]
+        fn following_the_differences_leads_from_one_view_to_the_other(
+            wishes in any_wishes(), more in any_wishes(),
+        ) {
+            let before = view_with(&wishes);
+            let mut after = before.clone();
+            extend(&mut after, &more);
+            let (mut forth, mut back) = (before.clone(), after.clone());
+
+            follow(&mut forth, &differences(&before, &after));
+            follow(&mut back, &differences(&after, &before));
+
+            prop_assert_eq!(forth, ended(after));
+            prop_assert_eq!(back, ended(before));
+        }
+
+        #[test]
+        fn differences_of_large_tables_are_exact(
+            removed in prop::collection::btree_set(0..3000u128, 0..400),
+            added in prop::collection::btree_set(3000..4000u128, 0..400),
+            changed in prop::collection::btree_set(0..3000u128, 0..400),
+        ) {
+            let objects = (0..3000u128).map(|id| Object::from(task(id * 7919 % 3001, id % 10)));
+            let before = View::restore(1, objects).unwrap();
+            let mut after = before.clone();
+            for id in &changed {
+                after.put(task(*id, 77).into());
+            }
+            for id in added.iter() {
+                after.put(task(*id + 5000, 1).into());
+            }
+            for id in &removed {
+                after.remove(Key::Task(model::TaskId::from_bits(*id)));
+            }
+
+            let mut follower = before.clone();
+            let found = differences(&before, &after);
+            follow(&mut follower, &found);
+
+            prop_assert_eq!(follower, ended(after));
+            prop_assert!(found.len() <= removed.len() + added.len() + changed.len());
+        }
+    }
+
+    #[test]
+    fn equal_rows_in_other_places_of_memory_do_not_differ() {
+        let one = View::restore(1, [task(1, 1).into()]).unwrap();
+        let other = View::restore(1, [task(1, 1).into()]).unwrap();
+
+        assert_eq!(differences(&one, &other), []);
+    }
+}

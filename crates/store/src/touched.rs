@@ -148,3 +148,83 @@ impl Touched {
         !(self.any_service() || self.any_node() || self.networks() || self.cluster())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{NodeId, Task};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples::{any_wishes, extend, task, view_with};
+
+    #[test]
+    fn a_moved_task_touches_both_nodes() {
+        let on = |node| Task { node: Some(NodeId::from_bits(node)), ..task(1, 2) };
+        let before = View::restore(1, [on(3).into()]).unwrap();
+        let after = View::restore(1, [on(4).into()]).unwrap();
+
+        let touched = Touched::between(&before, &after);
+
+        assert!(touched.service(ServiceId::from_bits(2)));
+        assert!(touched.node(NodeId::from_bits(3)) && touched.node(NodeId::from_bits(4)));
+        assert!(!touched.node(NodeId::from_bits(5)) && !touched.networks() && !touched.cluster());
+    }
+
+    #[test]
+    fn everything_swallows_the_rest() {
+        let mut everything = Touched::Everything;
+        everything.merge(Touched::nothing());
+        let mut nothing = Touched::nothing();
+        nothing.merge(Touched::Everything);
+
+        assert_eq!((everything, nothing), (Touched::Everything, Touched::Everything));
+        assert!(Touched::default().is_nothing() && !Touched::Everything.is_nothing());
+    }
+
+    proptest! {
+        #[test]
+        fn every_difference_is_covered(wishes in any_wishes(), more in any_wishes()) {
+            let before = view_with(&wishes);
+            let mut after = before.clone();
+            extend(&mut after, &more);
+
+            let touched = Touched::between(&before, &after);
+
+            for difference in differences(&before, &after) {
+                let (was, is) = difference.sides();
+                for object in [was, is].into_iter().flatten() {
+                    let covered = match object {
+                        Object::Cluster(_) => touched.cluster(),
+                        Object::Node(node) => touched.node(node.id),
+                        Object::Service(service) => touched.service(service.id),
+                        Object::Spec(spec) => touched.service(spec.id.service),
+                        Object::Task(task) => {
+                            touched.service(task.service) && task.node.is_none_or(|node| touched.node(node))
+                        }
+                        Object::Network(_) => touched.networks(),
+                    };
+                    prop_assert!(covered);
+                }
+            }
+            prop_assert_eq!(touched.is_nothing(), before.objects().eq(after.objects()));
+        }
+
+        #[test]
+        fn merged_steps_cover_the_whole_way(
+            wishes in any_wishes(), more in any_wishes(), most in any_wishes(),
+        ) {
+            let first = view_with(&wishes);
+            let mut second = first.clone();
+            extend(&mut second, &more);
+            let mut third = second.clone();
+            extend(&mut third, &most);
+
+            let mut steps = Touched::between(&first, &second);
+            steps.merge(Touched::between(&second, &third));
+            let mut with_whole = steps.clone();
+            with_whole.merge(Touched::between(&first, &third));
+
+            prop_assert_eq!(with_whole, steps);
+        }
+    }
+}
