@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use divan::{AllocProfiler, Bencher, counter::ItemsCount};
 use model::{
     Meta, NetworkId, NodeId, ServiceId, SpecVersion, Task, TaskAddress, TaskId, TaskState, TaskStatus,
-    Timestamp,
+    Timestamp, Version,
 };
 use store::{Change, Object, Touched, View, differences};
 
@@ -26,12 +26,16 @@ fn main() {
 }
 
 static MILLION: LazyLock<View> = LazyLock::new(|| {
-    View::restore(1, (0..TASKS).map(|n| Object::from(task(n)))).expect("ids and names are distinct")
+    View::restore(1, (0..TASKS).map(|n| Object::from(restored(n)))).expect("ids and names are distinct")
 });
 
 /// Spreads numbers over the 128 bits, as random ids are.
 fn bits(n: u64) -> u128 {
     u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
+fn restored(n: u64) -> Task {
+    Task { meta: Meta { version: Version(1), ..Meta::default() }, ..task(n) }
 }
 
 fn task(n: u64) -> Task {
