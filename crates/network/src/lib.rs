@@ -1,1 +1,34 @@
-//! To be written.
+//! Gives containers their networks on this host: the node's own bridge with egress and published ports, and
+//! overlays that reach containers on other nodes.
+//!
+//! [`Network`] owns everything it makes on one host. [`Network::apply`] takes the wanted [`Overlay`]s and sends the
+//! kernel only the difference; [`Network::attach`] builds a container's namespace with its interfaces and returns its
+//! path as [`Attached`].
+//!
+//! A *host* is the network namespace of the thread that calls [`Network::open`]: several may share one kernel, so
+//! nothing here has a global name. What exists is found again after a restart through [`Config::run`].
+//!
+//! It never floods or learns (peers come from the caller alone), never runs `ip`, `nft` or iptables, never decides
+//! which addresses exist, and knows nothing of services or tasks.
+
+mod address;
+mod bridge;
+mod container;
+mod diff;
+mod error;
+mod host_port;
+mod namespace;
+mod netlink;
+mod network;
+mod nft;
+mod overlay;
+mod pool;
+mod record;
+
+pub use address::{Ipv4Net, Mac, ParseNetError, mac_of};
+pub use container::{Attached, Attachment, OverlayAddress};
+pub use diff::{Overlay, Peer};
+pub use error::Error;
+pub use host_port::{HostPort, Protocol};
+pub use namespace::NamespaceHandle;
+pub use network::{Config, Network};

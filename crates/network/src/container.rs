@@ -1,0 +1,184 @@
+//! One container's namespace: an interface per overlay, and one on the node's bridge.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::bridge;
+use crate::host_port::HostPort;
+use crate::namespace::{self, NamespaceHandle};
+use crate::netlink::link::{self, Veth, links};
+use crate::netlink::{Batch, Protocol, Socket};
+use crate::overlay::OverlayNamespace;
+use crate::{Error, Ipv4Net, Mac, mac_of};
+
+const LOOPBACK_INDEX: u32 = 1;
+
+/// Is what a container shall be connected to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attachment {
+    /// The overlays it takes part in, in the order of its interfaces `eth0`, `eth1` and so on.
+    pub overlays: Vec<OverlayAddress>,
+    /// Whether it reaches the world outside; host ports imply it.
+    pub egress: bool,
+    /// Ports of this host that lead to it.
+    pub host_ports: Vec<HostPort>,
+}
+
+/// Is a container's place in one overlay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverlayAddress {
+    /// The network's id, as it was applied.
+    pub network_id: String,
+    /// The container's address there.
+    pub address: Ipv4Addr,
+    /// The length of the network's prefix.
+    pub prefix: u8,
+    /// The container's hardware address there.
+    pub mac: Mac,
+}
+
+/// Is what a container was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Its network namespace, for `setns`.
+    pub namespace: PathBuf,
+    /// Its address on the node's own bridge.
+    pub bridge_address: Option<Ipv4Addr>,
+    /// The ports of this host that lead to it, with the ones the kernel chose.
+    pub host_ports: Vec<HostPort>,
+}
+
+/// Is the host's side of a container's interfaces.
+pub(crate) struct Host<'a> {
+    pub(crate) socket: &'a Socket,
+    pub(crate) bridge: u32,
+    pub(crate) mtu: u32,
+    pub(crate) gateway: Ipv4Addr,
+    pub(crate) prefix: u8,
+    /// Gives each pair of interfaces a name of its own.
+    pub(crate) names: &'a AtomicU32,
+}
+
+/// Is everything needed to build one container's namespace.
+pub(crate) struct Build<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) path: &'a Path,
+    pub(crate) host: Host<'a>,
+    pub(crate) overlays: Vec<(Arc<OverlayNamespace>, OverlayAddress)>,
+    pub(crate) bridge_address: Option<Ipv4Addr>,
+}
+
+/// Is an interface inside the container and what is routed over it.
+struct Interface {
+    name: String,
+    address: Ipv4Net,
+    routes: Vec<Ipv4Net>,
+    gateway: Option<Ipv4Addr>,
+}
+
+impl Build<'_> {
+    /// Makes the namespace with all its interfaces; nothing is left of it after a failure.
+    ///
+    /// The calling thread is left inside the namespace.
+    pub(crate) fn run(&self) -> Result<(), Error> {
+        let namespace = namespace::create(self.path)?;
+        self.fill(&namespace).inspect_err(|_| {
+            let _ = namespace::release(self.path);
+        })
+    }
+
+    fn fill(&self, namespace: &NamespaceHandle) -> Result<(), Error> {
+        let socket =
+            Socket::open(Protocol::Route).map_err(Error::kernel("open a socket in the container"))?;
+        set_kernel_options()?;
+        let interfaces = self.make_interfaces(namespace)?;
+        let links = links(&socket)?;
+        let mut batch = Batch::default();
+        batch.set_link("bring up the loopback", link::up(LOOPBACK_INDEX));
+        for Interface { name, address, routes, gateway } in interfaces {
+            let gone = || Error::kernel(format!("find {name}"))(std::io::ErrorKind::NotFound.into());
+            let index = link::named(&links, &name).ok_or_else(gone)?.index;
+            batch.add_address(index, address);
+            batch.set_link("bring up an interface", link::up(index));
+            for net in routes {
+                batch.add_link_route(index, net);
+            }
+            if let Some(gateway) = gateway {
+                batch.add_default_route(gateway);
+            }
+        }
+        batch.send(&socket, &self.whom())
+    }
+
+    /// Makes each pair of interfaces with its far end already inside and named.
+    fn make_interfaces(&self, inside: &NamespaceHandle) -> Result<Vec<Interface>, Error> {
+        let mut interfaces = Vec::new();
+        for (overlay, place) in &self.overlays {
+            let terms = overlay.terms()?;
+            let name = format!("eth{}", interfaces.len());
+            let outside = self.outside_name();
+            let veth = Veth {
+                name: &outside,
+                bridge: terms.bridge,
+                mtu: terms.mtu,
+                inside_name: &name,
+                inside_mac: place.mac,
+                inside: inside.fd(),
+            };
+            let mut batch = Batch::default();
+            batch.add_link("make an interface", veth.message());
+            batch.send(overlay.socket(), &format!("{} in network {}", self.whom(), place.network_id))?;
+            let address = Ipv4Net::new(place.address, place.prefix).ok_or_else(|| Error::BadOverlay {
+                network: place.network_id.clone(),
+                reason: format!("a prefix of {} bits is none", place.prefix),
+            })?;
+            interfaces.push(Interface { name, address, routes: terms.routes, gateway: None });
+        }
+        if let Some(address) = self.bridge_address {
+            interfaces.push(self.make_egress(inside, format!("eth{}", interfaces.len()), address)?);
+        }
+        Ok(interfaces)
+    }
+
+    fn make_egress(
+        &self,
+        inside: &NamespaceHandle,
+        name: String,
+        address: Ipv4Addr,
+    ) -> Result<Interface, Error> {
+        let outside = self.outside_name();
+        let veth = Veth {
+            name: &outside,
+            bridge: self.host.bridge,
+            mtu: self.host.mtu,
+            inside_name: &name,
+            inside_mac: mac_of(address),
+            inside: inside.fd(),
+        };
+        let mut batch = Batch::default();
+        batch.add_link("make an interface", veth.message());
+        batch.set_link("isolate an interface", link::isolated_port(&outside));
+        batch.send(self.host.socket, &format!("{} on {}", self.whom(), bridge::NAME))?;
+        let address =
+            Ipv4Net::new(address, self.host.prefix).expect("the length is that of the bridge's range");
+        Ok(Interface { name, address, routes: Vec::new(), gateway: Some(self.host.gateway) })
+    }
+
+    fn outside_name(&self) -> String {
+        format!("dv{:08x}", self.host.names.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn whom(&self) -> String {
+        format!("container {}", self.id)
+    }
+}
+
+/// Gives a container's namespace the options Docker gives it. The calling thread must be inside it.
+fn set_kernel_options() -> Result<(), Error> {
+    namespace::set_option("net/ipv4/ip_unprivileged_port_start", "0")?;
+    namespace::set_option("net/ipv4/ping_group_range", "0 2147483647")?;
+    // Without IPv6 addresses of its own, a link would only wait for duplicates of its local one.
+    namespace::set_option_if_there("net/ipv6/conf/default/disable_ipv6", "1")
+}

@@ -1,0 +1,125 @@
+//! Ports of a host that lead to one container.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+
+use network::{Attached, Attachment, Error, HostPort, Network, Protocol};
+
+use crate::support::{
+    DEADLINE, Lab, connect, echoes, greeting, inside, is_reachable, node, seen_as, serve, tcp_port, wait,
+    with_egress,
+};
+
+fn publish(network: &Network, name: &str, ports: &[HostPort]) -> Result<Attached, Error> {
+    let attachment = Attachment { host_ports: ports.to_vec(), ..Attachment::default() };
+    wait(network.attach(name, &attachment))
+}
+
+#[test]
+fn published_port_is_reached_from_everywhere() {
+    let lab = Lab::new(2, 1500);
+    let one = lab.open(1);
+    let web = publish(&one, "web", &[tcp_port(8080, 80)]).unwrap();
+    let client = wait(one.attach("client", &with_egress())).unwrap();
+    serve(&web.namespace, 80);
+    let port = (node(1), 8080);
+
+    assert_eq!(seen_as(&lab.host(2), port), node(2).to_string());
+    assert_eq!(seen_as(&lab.host(1), port), node(1).to_string());
+    assert!(is_reachable(&lab.host(1), (Ipv4Addr::LOCALHOST, 8080)));
+    assert!(is_reachable(&client.namespace, port));
+    assert!(is_reachable(&web.namespace, port));
+    assert!(!is_reachable(&lab.host(2), (node(1), 80)));
+}
+
+#[test]
+fn port_on_one_address_is_not_reached_at_others() {
+    let lab = Lab::new(2, 1500);
+    lab.run_on(1, "ip addr add 192.0.2.101/24 dev u0");
+    let one = lab.open(1);
+    let at = |ip| HostPort { host_ip: ip, ..tcp_port(8080, 80) };
+    let first = publish(&one, "first", &[at(node(1))]).unwrap();
+    let second = publish(&one, "second", &[at(Ipv4Addr::new(192, 0, 2, 101))]).unwrap();
+    serve(&first.namespace, 80);
+
+    assert!(is_reachable(&lab.host(2), (node(1), 8080)));
+    assert!(!is_reachable(&lab.host(2), (Ipv4Addr::new(192, 0, 2, 101), 8080)));
+    serve(&second.namespace, 80);
+    assert!(is_reachable(&lab.host(2), (Ipv4Addr::new(192, 0, 2, 101), 8080)));
+}
+
+#[test]
+fn kernel_chooses_a_free_port_for_zero() {
+    let lab = Lab::new(2, 1500);
+    let one = lab.open(1);
+
+    let web = publish(&one, "web", &[tcp_port(0, 80), tcp_port(0, 81)]).unwrap();
+    serve(&web.namespace, 80);
+    serve(&web.namespace, 81);
+
+    let ports: Vec<_> = web.host_ports.iter().map(|port| port.published).collect();
+    assert!(ports[0] != 0 && ports[1] != 0 && ports[0] != ports[1], "{ports:?}");
+    for port in ports {
+        assert!(is_reachable(&lab.host(2), (node(1), port)));
+    }
+}
+
+#[test]
+fn taken_port_is_refused_and_free_again_after_detach() {
+    let lab = Lab::new(1, 1500);
+    let one = lab.open(1);
+    publish(&one, "web", &[tcp_port(8080, 80)]).unwrap();
+    let bind = || TcpListener::bind("0.0.0.0:8080").map(drop);
+
+    let second = publish(&one, "other", &[tcp_port(8081, 80), tcp_port(8080, 80)]);
+    assert!(
+        matches!(&second, Err(Error::PortInUse { port, .. }) if port == "0.0.0.0:8080/tcp"),
+        "{second:?}"
+    );
+    assert!(inside(&lab.host(1), bind).is_err());
+    // The port before the refused one was given back.
+    publish(&one, "third", &[tcp_port(8081, 80)]).unwrap();
+
+    wait(one.detach("web")).unwrap();
+    inside(&lab.host(1), bind).unwrap();
+    publish(&one, "other", &[tcp_port(8080, 80)]).unwrap();
+}
+
+#[test]
+fn udp_port_leads_to_the_container() {
+    let lab = Lab::new(2, 1500);
+    let one = lab.open(1);
+    let port = HostPort { protocol: Protocol::Udp, ..tcp_port(5300, 53) };
+    let dns = publish(&one, "dns", &[port]).unwrap();
+    let server = inside(&dns.namespace, || UdpSocket::bind("0.0.0.0:53").unwrap());
+    let client = inside(&lab.host(2), || UdpSocket::bind("0.0.0.0:0").unwrap());
+    for socket in [&server, &client] {
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    }
+    let mut buffer = [0; 16];
+
+    client.send_to(b"ask", (node(1), 5300)).unwrap();
+    let (length, from) = server.recv_from(&mut buffer).unwrap();
+    server.send_to(b"answer", from).unwrap();
+
+    assert_eq!(&buffer[..length], b"ask");
+    let (length, from) = client.recv_from(&mut buffer).unwrap();
+    assert_eq!((&buffer[..length], from), (&b"answer"[..], (node(1), 5300).into()));
+}
+
+#[test]
+fn ports_and_their_connections_outlive_a_restart() {
+    let lab = Lab::new(2, 1500);
+    let one = lab.open(1);
+    let web = publish(&one, "web", &[tcp_port(8080, 80), tcp_port(0, 80)]).unwrap();
+    serve(&web.namespace, 80);
+    let mut stream = connect(&lab.host(2), (node(1), 8080), DEADLINE).unwrap();
+    greeting(&mut stream);
+    drop(one);
+
+    let one = lab.open(1);
+
+    assert!(echoes(&mut stream, "still here"));
+    assert_eq!(one.attached()["web"], web);
+    assert!(is_reachable(&lab.host(2), (node(1), 8080)));
+    assert!(inside(&lab.host(1), || TcpListener::bind("0.0.0.0:8080").is_err()));
+}
