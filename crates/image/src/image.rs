@@ -1,0 +1,44 @@
+//! An image as others see it.
+
+use std::path::PathBuf;
+
+use crate::digest::Digest;
+use crate::manifest::{ConfigFile, HistoryEntry, ImageConfig};
+use crate::platform::Platform;
+
+/// An image that is on this machine, unpacked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The digest of the configuration document.
+    pub id: Digest,
+    /// Its tagged names, as users write them: `nginx:latest`.
+    pub repo_tags: Vec<String>,
+    /// Its names by manifest digest: `nginx@sha256:…`.
+    pub repo_digests: Vec<String>,
+    /// When it was built, as RFC 3339; empty where the image does not say.
+    pub created: String,
+    /// Who built it.
+    pub author: String,
+    /// What it runs on.
+    pub platform: Platform,
+    /// Bytes in the files of all its layers.
+    pub size_bytes: u64,
+    /// How its containers start.
+    pub config: ImageConfig,
+    /// Digests of its layers' tar streams, lowest first.
+    pub diff_ids: Vec<Digest>,
+    /// Its unpacked layers, topmost first: overlayfs's lower directories, to be mounted read-only.
+    pub layers: Vec<PathBuf>,
+    /// How its layers came to be, lowest first.
+    pub history: Vec<HistoryEntry>,
+}
+
+impl Image {
+    pub(crate) fn platform_of(config: &ConfigFile) -> Platform {
+        Platform {
+            os: config.os.clone(),
+            architecture: config.architecture.clone(),
+            variant: Some(config.variant.clone()).filter(|text| !text.is_empty()),
+        }
+    }
+}

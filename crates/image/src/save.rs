@@ -1,0 +1,200 @@
+//! Writes images as an archive that `docker load` and OCI tools take alike.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWrite;
+use tokio_util::io::SyncIoBridge;
+
+use crate::digest::Digest;
+use crate::disk::failed;
+use crate::error::Error;
+use crate::image::Image;
+use crate::layers::{self, Layer};
+use crate::manifest::{Descriptor, OCI_CONFIG, OCI_INDEX, OCI_LAYER_TAR, OCI_MANIFEST};
+use crate::reference::Reference;
+use crate::skeleton;
+use crate::store::{Images, blob_path, blocking, no_such_image, resolve};
+
+/// An image to be written, with the names it was asked for by.
+struct Chosen {
+    image: Image,
+    names: Vec<Reference>,
+    config: Vec<u8>,
+    layers: Vec<Layer>,
+}
+
+impl Images {
+    /// Writes the images with these names or ids as one archive; what it holds loads to the same ids.
+    pub async fn save(
+        &self,
+        names: &[String],
+        out: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), Error> {
+        let chosen = self.choose(names)?;
+        // Nothing may be removed while it is being written.
+        let pins: Vec<_> = chosen
+            .iter()
+            .flat_map(|one| &one.layers)
+            .map(|layer| self.inner.layers.pin(layer.diff_id))
+            .collect();
+        let mut out = SyncIoBridge::new(out);
+        blocking(move || {
+            let written = write_archive(&chosen, &mut out).and_then(|()| out.shutdown());
+            drop(pins);
+            Ok(written.map_err(failed("write the archive of", Path::new(&shown(&chosen))))?)
+        })
+        .await
+    }
+
+    fn choose(&self, names: &[String]) -> Result<Vec<Chosen>, Error> {
+        let state = self.inner.state();
+        let mut chosen: Vec<Chosen> = Vec::new();
+        for asked in names {
+            let id = resolve(state.index.tables(), asked)?;
+            let name = asked.parse::<Reference>().ok();
+            let name =
+                name.filter(|name| state.index.tables().references.get(&name.to_string()) == Some(&id));
+            if let Some(known) = chosen.iter_mut().find(|known| known.image.id == id) {
+                known.names.extend(name);
+                continue;
+            }
+            let image = self.image(&state, id).ok_or_else(|| no_such_image(asked))?;
+            let path = blob_path(&self.inner.config.root, id);
+            let config = std::fs::read(&path).map_err(failed("read", &path))?;
+            let layers: Option<Vec<Layer>> =
+                image.diff_ids.iter().map(|diff_id| self.inner.layers.get(*diff_id)).collect();
+            let layers = layers.ok_or_else(|| no_such_image(asked))?;
+            chosen.push(Chosen { image, names: name.into_iter().collect(), config, layers });
+        }
+        Ok(chosen)
+    }
+}
+
+fn shown(chosen: &[Chosen]) -> String {
+    let names: Vec<String> = chosen.iter().map(|one| one.image.id.short()).collect();
+    names.join(", ")
+}
+
+fn write_archive(chosen: &[Chosen], out: &mut impl Write) -> io::Result<()> {
+    let mut archive = tar::Builder::new(out);
+    let mut written = std::collections::BTreeSet::new();
+    let mut docker = Vec::new();
+    let mut index = Vec::new();
+    for one in chosen {
+        for layer in &one.layers {
+            if written.insert(layer.diff_id) {
+                append_layer(&mut archive, layer)?;
+            }
+        }
+        append(&mut archive, &blob_name(one.image.id), &one.config)?;
+        let manifest = manifest_of(one);
+        let digest = Digest::of(&manifest);
+        append(&mut archive, &blob_name(digest), &manifest)?;
+        docker.push(json!({
+            "Config": blob_name(one.image.id),
+            "RepoTags": one.names.iter().map(Reference::familiar).collect::<Vec<_>>(),
+            "Layers": one.layers.iter().map(|layer| blob_name(layer.diff_id)).collect::<Vec<_>>(),
+        }));
+        index.extend(index_entries(one, digest, manifest.len() as u64));
+    }
+    let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": index });
+    append(&mut archive, "index.json", index.to_string().as_bytes())?;
+    append(&mut archive, "manifest.json", Value::from(docker).to_string().as_bytes())?;
+    append(&mut archive, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    archive.into_inner()?.flush()
+}
+
+fn manifest_of(one: &Chosen) -> Vec<u8> {
+    let config = Descriptor::of(OCI_CONFIG, one.image.id, one.config.len() as u64);
+    let layers: Vec<Descriptor> = one
+        .layers
+        .iter()
+        .map(|layer| Descriptor::of(OCI_LAYER_TAR, layer.diff_id, layer.tar_bytes))
+        .collect();
+    let manifest =
+        json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers });
+    manifest.to_string().into_bytes()
+}
+
+fn index_entries(one: &Chosen, digest: Digest, size: u64) -> Vec<Descriptor> {
+    let plain = Descriptor::of(OCI_MANIFEST, digest, size);
+    if one.names.is_empty() {
+        return vec![plain];
+    }
+    let named = one.names.iter().map(|name| {
+        let mut entry = plain.clone();
+        entry.annotations.insert("io.containerd.image.name".into(), name.to_string());
+        let tag = name.tag().unwrap_or("latest").to_owned();
+        entry.annotations.insert("org.opencontainers.image.ref.name".into(), tag);
+        entry
+    });
+    named.collect()
+}
+
+fn blob_name(digest: Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+fn append<W: Write>(archive: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut header = header_of(bytes.len() as u64);
+    archive.append_data(&mut header, name, bytes)
+}
+
+fn header_of(size: u64) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_cksum();
+    header
+}
+
+/// The layer's stream is rebuilt straight into the archive; its length is known from unpacking.
+fn append_layer<W: Write>(archive: &mut tar::Builder<W>, layer: &Layer) -> io::Result<()> {
+    let mut header = header_of(layer.tar_bytes);
+    header.set_path(blob_name(layer.diff_id))?;
+    header.set_cksum();
+    let out = archive.get_mut();
+    out.write_all(header.as_bytes())?;
+    let skeleton = File::open(layer.directory.join(layers::SKELETON))?;
+    let mut checked = Checked::new(&mut *out);
+    skeleton::rebuild(skeleton, &layer.files(), &mut checked)?;
+    checked.verify(layer)?;
+    out.write_all(&vec![0; (layer.tar_bytes.wrapping_neg() % 512) as usize])
+}
+
+/// Sees to it that what is written is the layer it claims to be.
+struct Checked<W> {
+    out: W,
+    hasher: sha2::Sha256,
+}
+
+impl<W: Write> Checked<W> {
+    fn new(out: W) -> Self {
+        Self { out, hasher: sha2::Digest::new() }
+    }
+
+    fn verify(self, layer: &Layer) -> io::Result<()> {
+        if Digest::finish(self.hasher) == layer.diff_id {
+            return Ok(());
+        }
+        let text =
+            format!("layer {} no longer has its digest: its files were changed", layer.diff_id.short());
+        Err(io::Error::new(io::ErrorKind::InvalidData, text))
+    }
+}
+
+impl<W: Write> Write for Checked<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        sha2::Digest::update(&mut self.hasher, &bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,346 @@
+//! The images of this machine: finding, naming and listing them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::digest::Digest;
+use crate::disk::{self, failed};
+use crate::error::Error;
+use crate::image::Image;
+use crate::index::{Index, Record, Tables};
+use crate::layers::{Layer, Layers, Pin};
+use crate::manifest::{ConfigFile, parse_json};
+use crate::reference::Reference;
+use crate::unpack::Limits;
+
+/// Where images are kept, and which registries are trusted how.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The directory of all images; no other process may use it.
+    pub root: PathBuf,
+    /// Registries (`host` or `host:port`) that may be spoken to without TLS; loopback hosts always may.
+    pub insecure_registries: Vec<String>,
+    /// PEM files with further certificate authorities, beside the system's.
+    pub extra_roots: Vec<PathBuf>,
+    /// How much archives may unpack to.
+    pub limits: Limits,
+    /// Layers fetched and unpacked at once, over all pulls; Docker's default is 3.
+    pub parallel_layers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            root: PathBuf::from("/var/lib/drover/images"),
+            insecure_registries: Vec::new(),
+            extra_roots: Vec::new(),
+            limits: Limits::default(),
+            parallel_layers: 3,
+        }
+    }
+}
+
+/// The images of one root directory; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Images {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) layers: Arc<Layers>,
+    pub(crate) parallel: Arc<tokio::sync::Semaphore>,
+    pub(crate) staging: PathBuf,
+    state: Mutex<State>,
+    /// Held as long as the root directory is in use.
+    _lock: Flock<File>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) index: Index,
+    configs: BTreeMap<Digest, Arc<ConfigFile>>,
+}
+
+/// An image whose layers are all there, about to be registered.
+pub(crate) struct Complete<'a> {
+    pub(crate) id: Digest,
+    pub(crate) config: &'a [u8],
+    pub(crate) references: Vec<Reference>,
+    /// Holds the layers until the image does.
+    pub(crate) pins: Vec<Pin>,
+}
+
+impl Images {
+    /// Opens the root directory, making it if need be, and sweeps out what a crash left half-made.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        blocking(move || Self::open_blocking(config)).await
+    }
+
+    fn open_blocking(config: Config) -> Result<Self, Error> {
+        let root = &config.root;
+        let staging = root.join("tmp");
+        disk::make_directory(&root.join("blobs"))?;
+        let lock = lock_root(root)?;
+        if staging.exists() {
+            fs::remove_dir_all(&staging).map_err(failed("remove", &staging))?;
+        }
+        disk::make_directory(&staging)?;
+        let layers = Layers::open(root.join("layers"), staging.clone())?;
+        let mut index = Index::open(&root.join("images.json"))?;
+        let configs = read_configs(root, &layers, &mut index)?;
+        let images = Self {
+            inner: Arc::new(Inner {
+                parallel: Arc::new(tokio::sync::Semaphore::new(config.parallel_layers.max(1))),
+                config,
+                layers: Arc::new(layers),
+                staging,
+                state: Mutex::new(State { index, configs }),
+                _lock: lock,
+            }),
+        };
+        images.gc_blocking()?;
+        Ok(images)
+    }
+
+    /// Returns all images, in the order of their ids.
+    pub fn list(&self) -> Vec<Image> {
+        let state = self.inner.state();
+        state.configs.keys().filter_map(|id| self.image(&state, *id)).collect()
+    }
+
+    /// Returns the image with this name, id or unique beginning of an id.
+    pub fn inspect(&self, name_or_id: &str) -> Result<Image, Error> {
+        let state = self.inner.state();
+        let id = resolve(state.index.tables(), name_or_id)?;
+        self.image(&state, id).ok_or_else(|| no_such_image(name_or_id))
+    }
+
+    /// Returns the image that a task with this image name starts from, if it is here.
+    ///
+    /// A name with tag and digest finds the digest alone: the tag may have moved on.
+    pub fn find(&self, name: &str) -> Option<Image> {
+        self.inspect(name).ok()
+    }
+
+    /// Gives an image one more name, which it takes from whichever image had it.
+    pub async fn tag(&self, source: &str, target: &Reference) -> Result<(), Error> {
+        if target.digest().is_some() {
+            return Err(Error::TagWithDigest);
+        }
+        let (images, source, target) = (self.clone(), source.to_owned(), target.to_string());
+        blocking(move || {
+            let mut state = images.inner.state();
+            let id = resolve(state.index.tables(), &source)?;
+            state.index.change(|tables| tables.references.insert(target, id))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes layers and documents that no image refers to, and returns how many bytes of layers that freed.
+    pub async fn gc(&self) -> Result<u64, Error> {
+        let images = self.clone();
+        blocking(move || images.gc_blocking()).await
+    }
+
+    pub(crate) fn gc_blocking(&self) -> Result<u64, Error> {
+        let layers = self.sweep()?;
+        Ok(layers.iter().map(|layer| layer.size_bytes).sum())
+    }
+
+    /// Removes what no image refers to; returns the layers that went.
+    pub(crate) fn sweep(&self) -> Result<Vec<Layer>, Error> {
+        let taken = {
+            let state = self.inner.state();
+            let tables = state.index.tables();
+            sweep_blobs(&self.inner.config.root, tables)?;
+            self.inner.layers.take_unused(&tables.layers_in_use())?
+        };
+        // The files go when the graves are dropped, with no lock held.
+        Ok(taken.into_iter().map(|(layer, _grave)| layer).collect())
+    }
+
+    pub(crate) fn image(&self, state: &State, id: Digest) -> Option<Image> {
+        let config = state.configs.get(&id)?;
+        let record = state.index.tables().images.get(&id)?;
+        let layers: Option<Vec<Layer>> =
+            record.layers.iter().map(|diff_id| self.inner.layers.get(*diff_id)).collect();
+        let layers = layers?;
+        let (digests, tags): (Vec<_>, Vec<_>) =
+            state.index.tables().references_of(id).into_iter().partition(|name| name.digest().is_some());
+        Some(Image {
+            id,
+            repo_tags: tags.iter().map(Reference::familiar).collect(),
+            repo_digests: digests.iter().map(Reference::familiar).collect(),
+            created: config.created.clone(),
+            author: config.author.clone(),
+            platform: Image::platform_of(config),
+            size_bytes: layers.iter().map(|layer| layer.size_bytes).sum(),
+            config: config.config.clone(),
+            diff_ids: record.layers.clone(),
+            layers: layers.iter().rev().map(Layer::files).collect(),
+            history: config.history.clone(),
+        })
+    }
+
+    /// Registers an image under its names; returns it and whether it is new here.
+    pub(crate) fn register(&self, complete: Complete<'_>) -> Result<(Image, bool), Error> {
+        let Complete { id, config, references, pins } = complete;
+        let parsed: ConfigFile = parse_json("image configuration", config)?;
+        let mut state = self.inner.state();
+        let is_new = !state.index.tables().images.contains_key(&id);
+        if is_new {
+            disk::write_whole(&blob_path(&self.inner.config.root, id), config)?;
+        }
+        let record = Record { layers: parsed.rootfs.diff_ids.clone() };
+        state.index.change(|tables| {
+            tables.images.insert(id, record);
+            tables.references.extend(references.iter().map(|name| (name.to_string(), id)));
+        })?;
+        state.configs.insert(id, Arc::new(parsed));
+        drop(pins);
+        let image = self.image(&state, id).ok_or_else(|| no_such_image(&id.to_string()))?;
+        Ok((image, is_new))
+    }
+
+    /// Forgets an image that has no names left.
+    pub(crate) fn forget(&self, state: &mut State, id: Digest) -> Result<(), Error> {
+        state.index.change(|tables| {
+            tables.images.remove(&id);
+            tables.references.retain(|_, target| *target != id);
+            tables.embedded.retain(|_, embedded| embedded.id != id);
+        })?;
+        state.configs.remove(&id);
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// A panic elsewhere cannot leave the tables half-changed: they are replaced as a whole.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Work that waits for the disk stays off the threads that serve the network.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Error> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(answer) => answer,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_cancelled) => Err(Error::Stopped),
+        },
+    }
+}
+
+/// A process that is being replaced may hold the lock for a moment longer.
+fn lock_root(root: &Path) -> Result<Flock<File>, Error> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let path = root.join("lock");
+    let start = Instant::now();
+    let mut file = File::create(&path).map_err(failed("open", &path))?;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((back, nix::errno::Errno::EWOULDBLOCK)) if start.elapsed() < PATIENCE => file = back,
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
+                return Err(Error::RootInUse { root: root.to_owned() });
+            }
+            Err((_, errno)) => return Err(failed("lock", &path)(errno.into()).into()),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub(crate) fn blob_path(root: &Path, digest: Digest) -> PathBuf {
+    root.join("blobs").join(digest.hex())
+}
+
+/// Images whose documents or layers are damaged are dropped aloud: they can be pulled again, and must not be run.
+fn read_configs(
+    root: &Path,
+    layers: &Layers,
+    index: &mut Index,
+) -> Result<BTreeMap<Digest, Arc<ConfigFile>>, Error> {
+    let mut configs = BTreeMap::new();
+    let mut damaged = BTreeSet::new();
+    for (id, record) in &index.tables().images {
+        let bytes = disk::read_if_present(&blob_path(root, *id))?.filter(|bytes| Digest::of(bytes) == *id);
+        let config = bytes.and_then(|bytes| parse_json::<ConfigFile>("image configuration", &bytes).ok());
+        match config {
+            Some(config) if record.layers.iter().all(|diff_id| layers.get(*diff_id).is_some()) => {
+                configs.insert(*id, Arc::new(config));
+            }
+            Some(_) | None => {
+                damaged.insert(*id);
+            }
+        }
+    }
+    if !damaged.is_empty() {
+        tracing::warn!(
+            ?damaged,
+            "dropping images whose configuration or layers are damaged; pull or load them again"
+        );
+        index.change(|tables| {
+            tables.images.retain(|id, _| !damaged.contains(id));
+            tables.references.retain(|_, id| !damaged.contains(id));
+            tables.embedded.retain(|_, embedded| !damaged.contains(&embedded.id));
+        })?;
+    }
+    Ok(configs)
+}
+
+fn sweep_blobs(root: &Path, tables: &Tables) -> Result<(), disk::Error> {
+    let directory = root.join("blobs");
+    for found in fs::read_dir(&directory).map_err(failed("read", &directory))? {
+        let path = found.map_err(failed("read", &directory))?.path();
+        let digest = path.file_name().and_then(|name| name.to_str()).and_then(Digest::from_hex);
+        if digest.is_none_or(|digest| !tables.images.contains_key(&digest)) {
+            fs::remove_file(&path).map_err(failed("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Names win over beginnings of ids, as with Docker.
+pub(crate) fn resolve(tables: &Tables, name_or_id: &str) -> Result<Digest, Error> {
+    let hex = name_or_id.strip_prefix("sha256:").unwrap_or(name_or_id);
+    if let Some(id) = Digest::from_hex(hex) {
+        return tables.images.contains_key(&id).then_some(id).ok_or_else(|| no_such_image(name_or_id));
+    }
+    if let Ok(name) = name_or_id.parse::<Reference>() {
+        let wanted = match name.digest() {
+            Some(digest) => name.by_digest(digest),
+            None => name,
+        };
+        if let Some(id) = tables.references.get(&wanted.to_string()) {
+            return Ok(*id);
+        }
+    }
+    if hex.is_empty() || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(no_such_image(name_or_id));
+    }
+    let mut found = tables.images.keys().filter(|id| id.hex().starts_with(hex));
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(*id),
+        (Some(_), Some(_)) => Err(Error::AmbiguousId(name_or_id.to_owned())),
+        (None, _) => Err(no_such_image(name_or_id)),
+    }
+}
+
+pub(crate) fn no_such_image(name_or_id: &str) -> Error {
+    let shown =
+        name_or_id.parse::<Reference>().map_or_else(|_| name_or_id.to_owned(), |name| name.familiar());
+    Error::NoSuchImage(shown)
+}

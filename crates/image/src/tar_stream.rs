@@ -1,0 +1,392 @@
+//! Reads a tar stream entry by entry with bounded memory, telling every byte of framing to an observer.
+//!
+//! The extension headers of an archive (long names, PAX records) may claim any length; here they are bounded before
+//! they are read, and every byte that is not file content can be recorded to rebuild the archive exactly.
+
+use std::io::{self, Read};
+
+const BLOCK: usize = 512;
+/// Long names and PAX records of one entry; Linux allows 4 KiB of path and 64 KiB per attribute.
+const EXTENSION_BYTES_MAX: u64 = 1 << 20;
+
+/// Sees the bytes of an archive that are not the content of files.
+pub(crate) trait Observer {
+    fn framing(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// Observes nothing.
+pub(crate) struct Unobserved;
+
+impl Observer for Unobserved {
+    fn framing(&mut self, _bytes: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    HardLink,
+    Symlink,
+    CharDevice,
+    BlockDevice,
+    Directory,
+    Fifo,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
+    pub(crate) path: Vec<u8>,
+    pub(crate) link: Vec<u8>,
+    pub(crate) size: u64,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) mtime_seconds: i64,
+    pub(crate) mtime_nanoseconds: u32,
+    pub(crate) device: (u32, u32),
+    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+pub(crate) struct TarStream<R, O> {
+    reader: R,
+    pub(crate) observer: O,
+    body_left: u64,
+    padding: u64,
+}
+
+#[derive(Default)]
+struct Extensions {
+    path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    size: Option<u64>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    mtime: Option<(i64, u32)>,
+    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl<R: Read, O: Observer> TarStream<R, O> {
+    pub(crate) fn new(reader: R, observer: O) -> Self {
+        Self { reader, observer, body_left: 0, padding: 0 }
+    }
+
+    /// Returns the next entry, passing over what was not read of the one before.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Entry>> {
+        let mut extensions = Extensions::default();
+        let mut is_extended = false;
+        loop {
+            self.skip_body()?;
+            let Some(header) = self.header()? else {
+                return if is_extended {
+                    Err(corrupt("it ends after an extension header"))
+                } else {
+                    Ok(None)
+                };
+            };
+            let size = header.entry_size().map_err(|_| corrupt("bad size field"))?;
+            match header.entry_type().as_byte() {
+                b'g' => {
+                    self.extension(size)?;
+                    continue;
+                }
+                b'x' => extensions.read_pax(&self.extension(size)?)?,
+                b'L' => extensions.path = Some(until_nul(self.extension(size)?)),
+                b'K' => extensions.link = Some(until_nul(self.extension(size)?)),
+                _ => {
+                    let entry = entry_of(&header, size, extensions)?;
+                    self.body_left = entry.size;
+                    self.padding = padding_of(entry.size);
+                    return Ok(Some(entry));
+                }
+            }
+            is_extended = true;
+        }
+    }
+
+    /// Reads of the current entry's content; 0 at its end.
+    pub(crate) fn read_body(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let want = buffer.len().min(usize::try_from(self.body_left).unwrap_or(usize::MAX));
+        if want == 0 {
+            return Ok(0);
+        }
+        let count = self.reader.read(&mut buffer[..want])?;
+        if count == 0 {
+            return Err(corrupt("it ends inside a file"));
+        }
+        self.body_left -= count as u64;
+        Ok(count)
+    }
+
+    /// Reads to the end of the stream, so that digests over it are complete.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = self.reader.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(());
+            }
+            self.observer.framing(&buffer[..count])?;
+        }
+    }
+
+    fn skip_body(&mut self) -> io::Result<()> {
+        let mut left = self.body_left + self.padding;
+        let mut buffer = [0; 8 << 10];
+        while left > 0 {
+            let want = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+            let count = self.reader.read(&mut buffer[..want])?;
+            if count == 0 {
+                return Err(corrupt("it ends inside a file"));
+            }
+            self.observer.framing(&buffer[..count])?;
+            left -= count as u64;
+        }
+        (self.body_left, self.padding) = (0, 0);
+        Ok(())
+    }
+
+    fn header(&mut self) -> io::Result<Option<tar::Header>> {
+        let mut header = tar::Header::new_old();
+        let count = read_fully(&mut self.reader, header.as_mut_bytes())?;
+        if count == 0 {
+            return Ok(None);
+        }
+        self.observer.framing(&header.as_bytes()[..count])?;
+        if count < BLOCK {
+            return Err(corrupt("it ends inside a header"));
+        }
+        if header.as_bytes().iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let bytes = header.as_bytes();
+        let sum = bytes[..148].iter().chain(&bytes[156..]).map(|byte| u32::from(*byte)).sum::<u32>();
+        if header.cksum().ok() != Some(sum + 8 * u32::from(b' ')) {
+            return Err(corrupt("wrong header checksum"));
+        }
+        Ok(Some(header))
+    }
+
+    fn extension(&mut self, size: u64) -> io::Result<Vec<u8>> {
+        if size > EXTENSION_BYTES_MAX {
+            return Err(corrupt("an extension header is longer than 1 MiB"));
+        }
+        let mut bytes = vec![0; (size + padding_of(size)) as usize];
+        let count = read_fully(&mut self.reader, &mut bytes)?;
+        self.observer.framing(&bytes[..count])?;
+        if count < bytes.len() {
+            return Err(corrupt("it ends inside an extension header"));
+        }
+        bytes.truncate(size as usize);
+        Ok(bytes)
+    }
+}
+
+fn entry_of(header: &tar::Header, size: u64, extensions: Extensions) -> io::Result<Entry> {
+    let Extensions { path, link, size: pax_size, uid, gid, mtime, xattrs } = extensions;
+    let path = path.unwrap_or_else(|| header.path_bytes().into_owned());
+    let kind = match header.entry_type().as_byte() {
+        b'\0' if path.ends_with(b"/") => Kind::Directory,
+        b'0' | b'\0' | b'7' => Kind::File,
+        b'1' => Kind::HardLink,
+        b'2' => Kind::Symlink,
+        b'3' => Kind::CharDevice,
+        b'4' => Kind::BlockDevice,
+        b'5' => Kind::Directory,
+        b'6' => Kind::Fifo,
+        b'S' => return Err(corrupt("sparse files are not supported; write the archive without them")),
+        other => return Err(corrupt(&format!("unknown entry type {:?}", char::from(other)))),
+    };
+    let bad = |field: &'static str| move |_| corrupt(&format!("bad {field} field"));
+    let number = |value: io::Result<u64>, field: &'static str| -> io::Result<u32> {
+        u32::try_from(value.map_err(bad(field))?).map_err(|_| corrupt(&format!("{field} out of range")))
+    };
+    let device = match kind {
+        Kind::CharDevice | Kind::BlockDevice => {
+            let part = |value: io::Result<Option<u32>>| value.map(Option::unwrap_or_default);
+            (
+                part(header.device_major()).map_err(bad("device"))?,
+                part(header.device_minor()).map_err(bad("device"))?,
+            )
+        }
+        Kind::File | Kind::HardLink | Kind::Symlink | Kind::Directory | Kind::Fifo => (0, 0),
+    };
+    Ok(Entry {
+        kind,
+        link: link.unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned()),
+        // Only files have content, whatever the header of another kind says.
+        size: if kind == Kind::File { pax_size.unwrap_or(size) } else { 0 },
+        mode: header.mode().map_err(bad("mode"))? & 0o7777,
+        uid: uid.map_or_else(|| number(header.uid(), "uid"), Ok)?,
+        gid: gid.map_or_else(|| number(header.gid(), "gid"), Ok)?,
+        mtime_seconds: match mtime {
+            Some((seconds, _)) => seconds,
+            None => header.mtime().map_err(bad("mtime"))? as i64,
+        },
+        mtime_nanoseconds: mtime.map_or(0, |(_, nanoseconds)| nanoseconds),
+        device,
+        xattrs,
+        path,
+    })
+}
+
+impl Extensions {
+    /// PAX records are `LENGTH KEY=VALUE\n`, the length counting itself.
+    fn read_pax(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let bad = || corrupt("bad PAX record");
+        while !bytes.is_empty() {
+            let space = bytes.iter().position(|byte| *byte == b' ').ok_or_else(bad)?;
+            let digits = std::str::from_utf8(&bytes[..space]).map_err(|_| bad())?;
+            let length: usize = digits.parse().map_err(|_| bad())?;
+            if length <= space + 1 || length > bytes.len() || bytes[length - 1] != b'\n' {
+                return Err(bad());
+            }
+            let record = &bytes[space + 1..length - 1];
+            let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(bad)?;
+            self.take(&record[..equals], &record[equals + 1..])?;
+            bytes = &bytes[length..];
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, key: &[u8], value: &[u8]) -> io::Result<()> {
+        const XATTR: &[u8] = b"SCHILY.xattr.";
+        let text = || std::str::from_utf8(value).map_err(|_| corrupt("bad PAX number"));
+        match key {
+            b"path" => self.path = Some(value.to_vec()),
+            b"linkpath" => self.link = Some(value.to_vec()),
+            b"size" => self.size = Some(text()?.parse().map_err(|_| corrupt("bad PAX size"))?),
+            b"uid" => self.uid = Some(text()?.parse().map_err(|_| corrupt("bad PAX uid"))?),
+            b"gid" => self.gid = Some(text()?.parse().map_err(|_| corrupt("bad PAX gid"))?),
+            b"mtime" => self.mtime = Some(parse_time(text()?).ok_or_else(|| corrupt("bad PAX mtime"))?),
+            _ if key.starts_with(b"GNU.sparse.") => {
+                return Err(corrupt("sparse files are not supported; write the archive without them"));
+            }
+            _ if key.starts_with(XATTR) => self.xattrs.push((key[XATTR.len()..].to_vec(), value.to_vec())),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Seconds with an optional fraction; before 1970 the fraction counts downwards.
+fn parse_time(text: &str) -> Option<(i64, u32)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let seconds: i64 = whole.parse().ok()?;
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let nanoseconds: u32 = digits.parse().ok()?;
+    match (whole.starts_with('-'), nanoseconds) {
+        (true, 1..) => Some((seconds.checked_sub(1)?, 1_000_000_000 - nanoseconds)),
+        (_, _) => Some((seconds, nanoseconds)),
+    }
+}
+
+fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
+        bytes.truncate(end);
+    }
+    bytes
+}
+
+fn padding_of(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK as u64
+}
+
+/// Fills the buffer unless the stream ends before; returns how much there was.
+pub(crate) fn read_fully(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match reader.read(&mut buffer[done..]) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+fn corrupt(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("corrupt tar archive: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entries_of(archive: &[u8]) -> io::Result<Vec<Entry>> {
+        let mut stream = TarStream::new(archive, Unobserved);
+        let mut entries = Vec::new();
+        while let Some(entry) = stream.next()? {
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn archive_of(path: &str, content: &[u8]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, path, content).unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn long_names_are_read_from_extension_headers() {
+        let path = "d/".repeat(100) + "file";
+
+        let entries = entries_of(&archive_of(&path, b"x")).unwrap();
+
+        assert_eq!(entries[0].path, path.as_bytes());
+        assert_eq!(entries[0].size, 1);
+    }
+
+    #[test]
+    fn every_truncation_inside_an_entry_is_an_error() {
+        let archive = archive_of("file", &[7; 700]);
+
+        for length in (1..512 + 1024).filter(|length| *length != 512 + 1024) {
+            assert!(entries_of(&archive[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn extension_that_claims_gigabytes_is_refused() {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(8 << 30);
+        header.set_cksum();
+
+        let error = entries_of(header.as_bytes()).unwrap_err();
+
+        assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
+    }
+
+    #[test]
+    fn times_before_1970_keep_their_fraction() {
+        assert_eq!(parse_time("12.5"), Some((12, 500_000_000)));
+        assert_eq!(parse_time("-1.25"), Some((-2, 750_000_000)));
+        assert_eq!(parse_time("-0.25"), Some((-1, 750_000_000)));
+        assert_eq!(parse_time("7"), Some((7, 0)));
+        assert_eq!(parse_time("7.x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2048)) {
+            let _ = entries_of(&bytes);
+        }
+
+        #[test]
+        fn any_pax_record_is_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Extensions::default().read_pax(&bytes);
+        }
+    }
+}
