@@ -48,6 +48,16 @@ pub(crate) fn ensure(socket: &Socket, wanted: Ipv4Net, mtu: u32) -> Result<(u32,
     Ok((index, net.network()))
 }
 
+/// Tells whether the packet filter sees frames that pass from port to port.
+///
+/// Then its rules keep containers apart, and ports must not be isolated: a connection to a published port is bridged
+/// after its destination was rewritten. Otherwise isolation is what keeps them apart. Other software of the host may
+/// need either setting, so it is left as it is. The calling thread must be on the host.
+pub(crate) fn is_filtered() -> bool {
+    std::fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables")
+        .is_ok_and(|value| value.trim() == "1")
+}
+
 /// Turns on forwarding, and answers to the host's own clients that use 127.0.0.1.
 fn set_kernel_options() -> Result<(), Error> {
     set_option("net/ipv4/ip_forward", "1")?;

@@ -57,6 +57,8 @@ pub(crate) struct Host<'a> {
     pub(crate) mtu: u32,
     pub(crate) gateway: Ipv4Addr,
     pub(crate) prefix: u8,
+    /// Whether frames from port to port have to be stopped by the bridge itself.
+    pub(crate) isolate: bool,
     /// Gives each pair of interfaces a name of its own.
     pub(crate) names: &'a AtomicU32,
 }
@@ -71,8 +73,10 @@ pub(crate) struct Build<'a> {
 }
 
 /// Is an interface inside the container and what is routed over it.
-struct Interface {
+struct Interface<'a> {
     name: String,
+    /// The other end's name, and the socket of the namespace it is in.
+    outside: (String, &'a Socket),
     address: Ipv4Net,
     routes: Vec<Ipv4Net>,
     gateway: Option<Ipv4Addr>,
@@ -97,23 +101,24 @@ impl Build<'_> {
         let links = links(&socket)?;
         let mut batch = Batch::default();
         batch.set_link("bring up the loopback", link::up(LOOPBACK_INDEX));
-        for Interface { name, address, routes, gateway } in interfaces {
+        for Interface { name, outside: _, address, routes, gateway } in &interfaces {
             let gone = || Error::kernel(format!("find {name}"))(std::io::ErrorKind::NotFound.into());
-            let index = link::named(&links, &name).ok_or_else(gone)?.index;
-            batch.add_address(index, address);
+            let index = link::named(&links, name).ok_or_else(gone)?.index;
+            batch.add_address(index, *address);
             batch.set_link("bring up an interface", link::up(index));
             for net in routes {
-                batch.add_link_route(index, net);
+                batch.add_link_route(index, *net);
             }
             if let Some(gateway) = gateway {
-                batch.add_default_route(gateway);
+                batch.add_default_route(*gateway);
             }
         }
-        batch.send(&socket, &self.whom())
+        batch.send(&socket, &self.whom())?;
+        interfaces.iter().try_for_each(|interface| link::await_up(interface.outside.1, &interface.outside.0))
     }
 
     /// Makes each pair of interfaces with its far end already inside and named.
-    fn make_interfaces(&self, inside: &NamespaceHandle) -> Result<Vec<Interface>, Error> {
+    fn make_interfaces(&self, inside: &NamespaceHandle) -> Result<Vec<Interface<'_>>, Error> {
         let mut interfaces = Vec::new();
         for (overlay, place) in &self.overlays {
             let terms = overlay.terms()?;
@@ -134,7 +139,8 @@ impl Build<'_> {
                 network: place.network_id.clone(),
                 reason: format!("a prefix of {} bits is none", place.prefix),
             })?;
-            interfaces.push(Interface { name, address, routes: terms.routes, gateway: None });
+            let outside = (outside, overlay.socket());
+            interfaces.push(Interface { name, outside, address, routes: terms.routes, gateway: None });
         }
         if let Some(address) = self.bridge_address {
             interfaces.push(self.make_egress(inside, format!("eth{}", interfaces.len()), address)?);
@@ -147,7 +153,7 @@ impl Build<'_> {
         inside: &NamespaceHandle,
         name: String,
         address: Ipv4Addr,
-    ) -> Result<Interface, Error> {
+    ) -> Result<Interface<'_>, Error> {
         let outside = self.outside_name();
         let veth = Veth {
             name: &outside,
@@ -159,11 +165,17 @@ impl Build<'_> {
         };
         let mut batch = Batch::default();
         batch.add_link("make an interface", veth.message());
-        batch.set_link("isolate an interface", link::isolated_port(&outside));
+        if self.host.isolate {
+            batch.set_link("isolate an interface", link::isolated_port(&outside));
+        } else {
+            // A container may use its own published port.
+            batch.set_link("let an interface answer itself", link::hairpin_port(&outside));
+        }
         batch.send(self.host.socket, &format!("{} on {}", self.whom(), bridge::NAME))?;
         let address =
             Ipv4Net::new(address, self.host.prefix).expect("the length is that of the bridge's range");
-        Ok(Interface { name, address, routes: Vec::new(), gateway: Some(self.host.gateway) })
+        let outside = (outside, self.host.socket);
+        Ok(Interface { name, outside, address, routes: Vec::new(), gateway: Some(self.host.gateway) })
     }
 
     fn outside_name(&self) -> String {
@@ -179,6 +191,9 @@ impl Build<'_> {
 fn set_kernel_options() -> Result<(), Error> {
     namespace::set_option("net/ipv4/ip_unprivileged_port_start", "0")?;
     namespace::set_option("net/ipv4/ping_group_range", "0 2147483647")?;
+    // The host would advise a direct way to a container behind a published port, and that way is shut.
+    namespace::set_option("net/ipv4/conf/all/accept_redirects", "0")?;
+    namespace::set_option("net/ipv4/conf/default/accept_redirects", "0")?;
     // Without IPv6 addresses of its own, a link would only wait for duplicates of its local one.
     namespace::set_option_if_there("net/ipv6/conf/default/disable_ipv6", "1")
 }

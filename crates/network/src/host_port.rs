@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::nft::Published;
@@ -63,6 +64,11 @@ impl fmt::Display for HostPort {
     }
 }
 
+/// How long a port that was given back may look taken: a child process between its fork and its exec holds copies of
+/// all descriptors.
+const LINGERING: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// Holds a host port, so that no process of this host can take it while it is published.
 ///
 /// Packets are redirected before they would reach the socket, so nothing ever arrives on it.
@@ -75,15 +81,26 @@ pub(crate) enum Reservation {
 impl Reservation {
     /// Takes a port, or a free one for port 0, in the calling thread's namespace.
     pub(crate) fn take(wanted: &HostPort) -> Result<(Reservation, HostPort), Error> {
-        let address = SocketAddr::new(IpAddr::V4(wanted.host_ip), wanted.published);
-        let taken = match wanted.protocol {
-            Protocol::Tcp => TcpListener::bind(address).map(Reservation::Tcp),
-            Protocol::Udp => UdpSocket::bind(address).map(Reservation::Udp),
-        };
         let refused = |source| Error::PortInUse { port: wanted.to_string(), source };
-        let reservation = taken.map_err(refused)?;
+        let end = Instant::now() + LINGERING;
+        let reservation = loop {
+            match Reservation::bind(wanted) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
+                    std::thread::sleep(PAUSE);
+                }
+                taken => break taken.map_err(refused)?,
+            }
+        };
         let published = reservation.port().map_err(refused)?;
         Ok((reservation, HostPort { published, ..*wanted }))
+    }
+
+    fn bind(wanted: &HostPort) -> io::Result<Reservation> {
+        let address = SocketAddr::new(IpAddr::V4(wanted.host_ip), wanted.published);
+        match wanted.protocol {
+            Protocol::Tcp => TcpListener::bind(address).map(Reservation::Tcp),
+            Protocol::Udp => UdpSocket::bind(address).map(Reservation::Udp),
+        }
     }
 
     fn port(&self) -> io::Result<u16> {

@@ -400,6 +400,7 @@ impl Inner {
             mtu: self.bridge_mtu,
             gateway,
             prefix,
+            isolate: !bridge::is_filtered(),
             names: &self.interface_names,
         };
         let overlays = holding.overlays.iter().cloned().zip(record.overlays.iter().cloned()).collect();

@@ -259,5 +259,7 @@ impl OverlayNamespace {
 /// Keeps an overlay's namespace a mere switch. The calling thread must be inside it.
 fn set_kernel_options() -> Result<(), Error> {
     namespace::set_option("net/ipv4/ip_forward", "0")?;
+    // Frames between containers need no packet filter and no connection tracking here.
+    namespace::set_option_if_there("net/bridge/bridge-nf-call-iptables", "0")?;
     namespace::set_option_if_there("net/ipv6/conf/default/disable_ipv6", "1")
 }

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
 use rtnetlink::{LinkBridge, LinkBridgePort, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVxlan};
 
 use super::reader::{Attributes, address, text, u32_at};
-use super::route::list_request;
+use super::route::{get_request, list_request};
 use super::socket::Socket;
 use crate::{Error, Mac};
 
@@ -55,6 +56,39 @@ pub(crate) fn links(socket: &Socket) -> Result<Vec<Link>, Error> {
     });
     listed.map_err(Error::kernel("list the links"))?;
     Ok(found)
+}
+
+/// Waits until a bridge port passes frames, which it does a moment after its far end came up.
+///
+/// A frame sent before would be lost, and the sender's next attempt is a second away. Recent kernels settle the state
+/// when they are asked; elsewhere the work is queued already and done within milliseconds.
+pub(crate) fn await_up(socket: &Socket, name: &str) -> Result<(), Error> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(1);
+    let end = Instant::now() + PATIENCE;
+    while !is_up(socket, name)? {
+        if Instant::now() > end {
+            return Err(Error::kernel(format!("wait until {name} is up"))(
+                std::io::ErrorKind::TimedOut.into(),
+            ));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+fn is_up(socket: &Socket, name: &str) -> Result<bool, Error> {
+    const FIXED_BYTES: usize = 16;
+    const IFLA_OPERSTATE: u16 = 16;
+    const IF_OPER_UP: u8 = 6;
+    let mut is_up = false;
+    let request = get_request(RouteNetlinkMessage::GetLink(by_name(name)));
+    let asked = socket.list(request, |_, payload| {
+        let state = Attributes::after(FIXED_BYTES, payload).find(|(kind, _)| *kind == IFLA_OPERSTATE);
+        is_up = state.is_some_and(|(_, value)| value == [IF_OPER_UP]);
+    });
+    asked.map_err(Error::kernel(format!("ask for the state of {name}")))?;
+    Ok(is_up)
 }
 
 /// Reads the identity out of a link's description, if that is of a VXLAN device.
@@ -149,6 +183,11 @@ impl Veth<'_> {
 /// Describes a bridge port that may not talk to other such ports.
 pub(crate) fn isolated_port(name: &str) -> LinkMessage {
     LinkBridgePort::new(0).name(name).isolated(true).build()
+}
+
+/// Describes a bridge port whose frames may go back to where they came from.
+pub(crate) fn hairpin_port(name: &str) -> LinkMessage {
+    LinkBridgePort::new(0).name(name).hairpin(true).build()
 }
 
 /// Describes a bridge port that is up and whose senders are not learnt.

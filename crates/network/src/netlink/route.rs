@@ -181,6 +181,11 @@ pub(crate) fn list_request(message: Message) -> impl FnOnce(u32) -> Vec<u8> {
     move |number| encode(message, NLM_F_REQUEST | NLM_F_DUMP, number)
 }
 
+/// Encodes a request for one thing, whose description comes before the acknowledgement.
+pub(crate) fn get_request(message: Message) -> impl FnOnce(u32) -> Vec<u8> {
+    move |number| encode(message, NLM_F_REQUEST | NLM_F_ACK, number)
+}
+
 fn address_message(link: u32, net: Ipv4Net) -> AddressMessage {
     AddressMessageBuilder::<Ipv4Addr>::new().index(link).address(net.address(), net.prefix()).build()
 }

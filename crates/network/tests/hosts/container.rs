@@ -30,22 +30,39 @@ fn container_reaches_outside_with_its_hosts_address() {
 }
 
 #[test]
-fn containers_do_not_reach_each_other_or_the_hosts_loopback_over_the_bridge() {
+fn containers_do_not_reach_each_other_over_the_bridge() {
+    for filter_frames in [0, 1] {
+        let lab = Lab::new(1, 1500);
+        lab.filter_frames(1, filter_frames);
+        let one = lab.open(1);
+        let a = wait(one.attach("a", &with_egress())).unwrap();
+        let b = wait(one.attach("b", &with_egress())).unwrap();
+        serve(&b.namespace, 80);
+
+        assert!(is_reachable(&lab.host(1), (b.bridge_address.unwrap(), 80)));
+        assert!(!is_reachable(&a.namespace, (b.bridge_address.unwrap(), 80)), "{filter_frames}");
+    }
+}
+
+#[test]
+fn container_does_not_reach_the_hosts_loopback() {
     let lab = Lab::new(1, 1500);
     let one = lab.open(1);
     let a = wait(one.attach("a", &with_egress())).unwrap();
-    let b = wait(one.attach("b", &with_egress())).unwrap();
-    serve(&b.namespace, 80);
     serve(&lab.host(1), 81);
+    let gateway = Ipv4Addr::from(u32::from(one.bridge_subnet().address()) + 1);
+    assert!(is_reachable(&a.namespace, (gateway, 81)));
 
-    assert!(!is_reachable(&a.namespace, (b.bridge_address.unwrap(), 80)));
-    assert!(is_reachable(&lab.host(1), (b.bridge_address.unwrap(), 80)));
-
-    // The host's loopback, addressed through the bridge, would be answered but for the guard.
-    let lie = "ip route add 127.0.0.2/32 dev eth0 via $(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p') table 7; \
-               ip rule add to 127.0.0.2 lookup 7 pref 0; sysctl -qw net.ipv4.conf.eth0.route_localnet=1";
+    // Sent as a root of the container could: loopback addresses through the gateway.
+    let lie = format!(
+        "ip route add 127.0.0.2/32 via {gateway} table 7; ip rule add to 127.0.0.2 lookup 7 pref 1;
+         ip rule add lookup local pref 2; ip rule del pref 0;
+         echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet"
+    );
     let enter = format!("--net={}", a.namespace.display());
-    std::process::Command::new("nsenter").args([&enter, "sh", "-c", lie]).output().unwrap();
+    let output = std::process::Command::new("nsenter").args([&enter, "sh", "-ec", &lie]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+
     assert!(!is_reachable(&a.namespace, (Ipv4Addr::new(127, 0, 0, 2), 81)));
 }
 

@@ -1,5 +1,7 @@
 //! Networks of several hosts on the real kernel, each host a network namespace.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod container;
 mod lifecycle;
 mod overlay;

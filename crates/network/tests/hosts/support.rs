@@ -58,6 +58,12 @@ impl Lab {
         Config::new(self.run_folder(host), IpAddr::V4(node(host)))
     }
 
+    /// Sets whether the host's packet filter sees frames from port to port, where the kernel has that choice.
+    pub fn filter_frames(&self, host: usize, value: u8) {
+        let option = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+        self.run_on(host, &format!("if test -e {option}; then echo {value} > {option}; fi"));
+    }
+
     /// Opens the host's networks, as a daemon there would.
     pub fn open(&self, host: usize) -> Network {
         self.try_open(host, self.config(host)).unwrap()
