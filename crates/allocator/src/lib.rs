@@ -1,1 +1,29 @@
-//! To be written.
+//! Gives out what there is only once: subnets, network identifiers, addresses, published ports, node numbers.
+//!
+//! * [`plan`]: fills in networks, services and nodes, and moves tasks that have their addresses from new to pending.
+//!
+//! It never takes anything away from a task that lives. What cannot be given now is given once it is free; the waiting
+//! task says what is missing.
+
+mod address;
+mod attachment;
+mod network;
+mod node;
+mod port;
+mod service;
+mod task;
+
+use store::{Draft, Env, Plan, Touched, View};
+
+use crate::address::Books;
+
+/// Returns what should change so that everything that can be given out is.
+pub fn plan(view: &View, touched: &Touched, env: &mut Env<'_>) -> Plan {
+    let mut draft = Draft::new(view.clone());
+    node::plan(&mut draft, touched);
+    let without_subnet = network::plan(&mut draft);
+    let mut books = Books::default();
+    let waiting = service::plan(&mut draft, &mut books, &without_subnet);
+    task::plan(&mut draft, &mut books, &without_subnet, &waiting, env.now);
+    draft.into_plan()
+}
