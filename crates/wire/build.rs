@@ -10,6 +10,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     files.sort();
     let descriptors = protox::compile(&files, [&root])?;
-    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        // Ordered, so that equal objects have equal bytes.
+        .btree_map(".")
+        // A batch of tasks must not take the room of as many services.
+        .boxed(".drover.v1.Object.kind.cluster")
+        .boxed(".drover.v1.Object.kind.service")
+        .boxed(".drover.v1.Object.kind.spec")
+        .boxed(".drover.v1.Service.previous")
+        // They hold secrets; `secret.rs` says what may be printed of them.
+        .skip_debug(["drover.v1.RootCa", "drover.v1.JoinTokens"])
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -154,6 +154,12 @@ impl View {
         self.indexes.pending_count()
     }
 
+    /// Returns how many objects there are of all kinds together.
+    pub fn object_count(&self) -> usize {
+        let Self { index: _, clusters, nodes, services, specs, tasks, networks, indexes: _ } = self;
+        clusters.len() + nodes.len() + services.len() + specs.len() + tasks.len() + networks.len()
+    }
+
     /// Returns how many nodes there are.
     pub fn node_count(&self) -> usize {
         self.nodes.len()

@@ -2,8 +2,21 @@
 //! snapshots, and the conversions between them and `model`.
 //!
 //! * [`pb`]: the messages, clients and servers generated from `proto/`.
+//! * [`entry`], [`outcome`], [`snapshot`]: the bytes of what goes through the log.
+//! * `From<&model::X> for pb::X` and `TryFrom<pb::X> for model::X`: total conversions, whose
+//!   [`Error`] names the field.
 //!
 //! It never opens a connection and never decides anything.
+
+mod convert;
+pub mod entry;
+mod error;
+mod field;
+pub mod outcome;
+mod secret;
+pub mod snapshot;
+
+pub use error::Error;
 
 /// The generated messages, clients and servers of `proto/drover/v1`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used)]
