@@ -1,0 +1,198 @@
+//! One manager's folder: its key, its log, its snapshots, and what they mean together.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use raft::eraftpb::{Entry, HardState};
+
+use super::folder::remove;
+use super::seal::DataKey;
+use super::snapshot_file;
+use super::wal::Wal;
+use super::{Disk, Error};
+use crate::log::Log;
+use crate::snapshot::Meta;
+
+const LOCK_FILE: &str = "lock";
+
+/// The folder of a running manager; no other process can open it.
+pub(crate) struct Store {
+    folder: Folder,
+    wal: Wal,
+    _lock: File,
+}
+
+/// Where snapshots are and how they are sealed; other threads read and write them through it.
+#[derive(Clone)]
+pub(crate) struct Folder {
+    pub dir: PathBuf,
+    pub key: DataKey,
+}
+
+/// What a folder held.
+pub(crate) struct Opened {
+    pub store: Store,
+    pub log: Log,
+    /// The encoded state of the newest snapshot; `None` before a joining manager got its first.
+    pub state: Option<Vec<u8>>,
+}
+
+impl Store {
+    /// Begins a folder: with a first snapshot for a new cluster, without one for a joining manager.
+    pub fn create(
+        dir: &Path,
+        raft_id: u64,
+        segment_bytes: usize,
+        first: Option<(&Meta, &[u8])>,
+    ) -> Result<(), Error> {
+        let (lock, key) = prepare(dir)?;
+        if !snapshot_file::list(dir)?.is_empty() {
+            return Err(in_use(dir));
+        }
+        let mut hard = HardState::default();
+        let base = first.map(|(meta, _)| meta.position).unwrap_or_default();
+        hard.term = base.term;
+        hard.commit = base.index;
+        if Wal::exists(dir)? {
+            let (_, log, _) = Wal::open(dir, raft_id, &key, segment_bytes)?;
+            if log.last() != base {
+                return Err(in_use(dir));
+            }
+        } else {
+            Wal::create(dir, raft_id, &key, segment_bytes, &hard, base)?;
+        }
+        if let Some((meta, state)) = first {
+            snapshot_file::write(dir, &key, meta, state)?;
+        }
+        drop(lock);
+        Ok(())
+    }
+
+    /// Opens the folder of a manager that ran before.
+    pub fn open(dir: &Path, raft_id: u64, segment_bytes: usize) -> Result<Opened, Error> {
+        let (lock, key) = prepare(dir)?;
+        if !Wal::exists(dir)? {
+            return Err(Error::Unsuitable {
+                path: dir.to_path_buf(),
+                what: "holds no log: start or join a cluster, or put the folder back from a backup".into(),
+            });
+        }
+        let snapshot = match snapshot_file::list(dir)?.pop() {
+            Some((_, path)) => Some(snapshot_file::read(&path, &key)?),
+            None => None,
+        };
+        let (wal, log, hard) = Wal::open(dir, raft_id, &key, segment_bytes)?;
+        let folder = Folder { dir: dir.to_path_buf(), key };
+        let mut store = Self { folder, wal, _lock: lock };
+        let (meta, state) = snapshot.unzip();
+        let log = store.reconcile(log, hard, meta)?;
+        Ok(Opened { store, log, state })
+    }
+
+    /// Fits the log to the newest snapshot: a crash may have come between the two.
+    fn reconcile(&mut self, mut log: Log, mut hard: HardState, meta: Option<Meta>) -> Result<Log, Error> {
+        let Some(meta) = meta else {
+            if log.base().index > 0 {
+                return Err(Error::damaged(&self.folder.dir, "the snapshot that its log builds on is gone"));
+            }
+            log.hard = hard;
+            return Ok(log);
+        };
+        let position = meta.position;
+        if log.base().index > position.index {
+            let what = format!(
+                "its log starts behind entry {} but its newest snapshot ends at {}",
+                log.base().index,
+                position.index
+            );
+            return Err(Error::damaged(&self.folder.dir, what));
+        }
+        hard.term = hard.term.max(position.term);
+        hard.commit = hard.commit.max(position.index);
+        if log.term_at(position.index) != Some(position.term) {
+            log.reset(position);
+            self.wal.reset(&hard, position)?;
+        }
+        if hard.commit > log.last().index {
+            let what =
+                format!("entry {} was committed but the log ends at {}", hard.commit, log.last().index);
+            return Err(Error::damaged(&self.folder.dir, what));
+        }
+        log.hard = hard;
+        log.conf = meta.membership.conf.clone();
+        log.snapshot = Some(meta);
+        Ok(log)
+    }
+
+    pub fn folder(&self) -> Folder {
+        self.folder.clone()
+    }
+
+    /// Returns whether the log can go on growing.
+    pub fn has_room(&mut self) -> bool {
+        self.wal.has_room()
+    }
+}
+
+impl Folder {
+    /// Writes a snapshot beside the running log.
+    pub fn write_snapshot(&self, meta: &Meta, state: &[u8]) -> Result<(), Error> {
+        snapshot_file::write(&self.dir, &self.key, meta, state)
+    }
+
+    /// Reads the newest snapshot.
+    pub fn newest_snapshot(&self) -> Result<Option<(Meta, Vec<u8>)>, Error> {
+        match snapshot_file::list(&self.dir)?.pop() {
+            Some((_, path)) => snapshot_file::read(&path, &self.key).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Disk for Store {
+    fn append(&mut self, hard: &HardState, entries: &[Entry]) -> Result<(), Error> {
+        self.wal.append(hard, entries)
+    }
+
+    fn install(&mut self, hard: &HardState, meta: &Meta, state: &[u8]) -> Result<(), Error> {
+        self.folder.write_snapshot(meta, state)?;
+        self.wal.reset(hard, meta.position)
+    }
+
+    /// A file that cannot be removed costs space, not safety: it is tried again with the next one.
+    fn compact(&mut self, index: u64, snapshot: u64) {
+        let outdated = snapshot_file::list(&self.folder.dir).and_then(|found| {
+            found.iter().filter(|(number, _)| *number < snapshot).try_for_each(|(_, path)| remove(path))
+        });
+        if let Err(error) = outdated.and_then(|()| self.wal.compact(index)) {
+            tracing::warn!(%error, "an outdated part of the log could not be removed");
+        }
+    }
+}
+
+fn prepare(dir: &Path) -> Result<(File, DataKey), Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(dir).map_err(Error::io("create", dir))?;
+    let path = dir.join(LOCK_FILE);
+    let lock = File::create(&path).map_err(Error::io("create", &path))?;
+    match lock.try_lock() {
+        Ok(()) => {
+            snapshot_file::sweep(dir)?;
+            let has_content = Wal::exists(dir)? || !snapshot_file::list(dir)?.is_empty();
+            Ok((lock, DataKey::open(dir, has_content)?))
+        }
+        Err(TryLockError::WouldBlock) => Err(Error::Unsuitable {
+            path: dir.to_path_buf(),
+            what: "is in use by another process: stop that one first".into(),
+        }),
+        Err(TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
+    }
+}
+
+fn in_use(dir: &Path) -> Error {
+    Error::Unsuitable {
+        path: dir.to_path_buf(),
+        what: "holds a manager's log already: leave that cluster first, or use another folder".into(),
+    }
+}

@@ -1,0 +1,366 @@
+//! The log on disk: a row of segments, the last of which is written.
+
+use std::collections::VecDeque;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use raft::eraftpb::{Entry, EntryType, HardState};
+
+use super::Error;
+use super::folder::{self, remove, sync_folder};
+use super::seal::DataKey;
+use super::segment::{self, Content, Segment, Tail};
+use super::spare::{Spare, lay_out};
+use crate::codec::{Reader, Writer};
+use crate::log::{Log, Position};
+
+const PREFIX: &str = "log-";
+const SPARE: &str = "log.spare";
+
+const FRAME_BASE: u64 = 1;
+const FRAME_BATCH: u64 = 2;
+
+/// Appends batches of entries, each with one wait for the disk.
+pub(crate) struct Wal {
+    dir: PathBuf,
+    raft_id: u64,
+    key: DataKey,
+    segment_bytes: usize,
+    current: Segment,
+    current_file: File,
+    /// Finished segments, oldest first.
+    finished: VecDeque<File>,
+    spare: Spare,
+    next_place: u64,
+    hard: HardState,
+    last: Position,
+}
+
+/// A segment's name and the highest index it may be needed for.
+struct File {
+    number: u64,
+    path: PathBuf,
+    high: u64,
+}
+
+/// The first frame of a segment: what must be known if all segments before it are gone.
+struct Base {
+    raft_id: u64,
+    hard: HardState,
+    last: Position,
+    /// The log starts again here, whatever came before.
+    reset: bool,
+}
+
+/// What the segments say.
+struct Replay {
+    log: Log,
+    hard: HardState,
+    finished: VecDeque<File>,
+    next_place: u64,
+}
+
+impl Wal {
+    /// Returns whether the folder holds any part of a log.
+    pub fn exists(dir: &Path) -> Result<bool, Error> {
+        Ok(!folder::numbered(dir, PREFIX)?.is_empty())
+    }
+
+    /// Starts a log behind `base` in a folder without one.
+    pub fn create(
+        dir: &Path,
+        raft_id: u64,
+        key: &DataKey,
+        segment_bytes: usize,
+        hard: &HardState,
+        base: Position,
+    ) -> Result<Self, Error> {
+        let replay =
+            Replay { log: Log::new(base), hard: hard.clone(), finished: VecDeque::new(), next_place: 1 };
+        Self::begin(dir, raft_id, key, segment_bytes, &replay)
+    }
+
+    /// Reads the log, cuts a torn tail, and goes on in a fresh segment.
+    pub fn open(
+        dir: &Path,
+        raft_id: u64,
+        key: &DataKey,
+        segment_bytes: usize,
+    ) -> Result<(Self, Log, HardState), Error> {
+        let replay = replay(dir, raft_id, key)?;
+        let mut wal = Self::begin(dir, raft_id, key, segment_bytes, &replay)?;
+        wal.finished = replay.finished;
+        Ok((wal, replay.log, replay.hard))
+    }
+
+    fn begin(
+        dir: &Path,
+        raft_id: u64,
+        key: &DataKey,
+        segment_bytes: usize,
+        replay: &Replay,
+    ) -> Result<Self, Error> {
+        let number = replay.finished.back().map_or(1, |file| file.number + 1);
+        let spare_path = dir.join(SPARE);
+        let base = Base { raft_id, hard: replay.hard.clone(), last: replay.log.last(), reset: false };
+        let file = lay_out(&spare_path, segment_bytes)?;
+        let (current, current_file) =
+            start(dir, key, Laid { file, path: &spare_path }, number, replay.next_place, &base)?;
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            raft_id,
+            key: key.clone(),
+            segment_bytes,
+            current,
+            current_file,
+            finished: VecDeque::new(),
+            spare: Spare::prepare(spare_path, segment_bytes),
+            next_place: replay.next_place + 1,
+            hard: base.hard,
+            last: base.last,
+        })
+    }
+
+    /// Makes entries and the hard state durable.
+    pub fn append(&mut self, hard: &HardState, entries: &[Entry]) -> Result<(), Error> {
+        let plain = encode_batch(hard, entries);
+        let room = self.segment_bytes as u64;
+        if self.current.offset + Segment::frame_bytes(plain.len()) > room && self.current.offset > room / 2 {
+            self.roll(false, self.last)?;
+        }
+        self.current.append(self.next_place, &plain, &self.current_file.path)?;
+        self.next_place += 1;
+        self.hard = hard.clone();
+        if let Some(entry) = entries.last() {
+            self.last = Position { index: entry.index, term: entry.term };
+            self.current_file.high = self.current_file.high.max(entry.index);
+        }
+        Ok(())
+    }
+
+    /// Starts the log again behind `base`; what was before is gone when this returns.
+    pub fn reset(&mut self, hard: &HardState, base: Position) -> Result<(), Error> {
+        self.hard = hard.clone();
+        self.roll(true, base)?;
+        self.last = base;
+        for file in self.finished.drain(..) {
+            remove(&file.path)?;
+        }
+        Ok(())
+    }
+
+    /// Removes segments that hold nothing above `index`.
+    pub fn compact(&mut self, index: u64) -> Result<(), Error> {
+        while let Some(file) = self.finished.pop_front_if(|file| file.high <= index) {
+            remove(&file.path)?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether the next segment has its room on the disk already.
+    pub fn has_room(&mut self) -> bool {
+        self.spare.is_promising()
+    }
+
+    fn roll(&mut self, reset: bool, last: Position) -> Result<(), Error> {
+        self.current.finish(&self.current_file.path)?;
+        let file = self.spare.take()?;
+        let base = Base { raft_id: self.raft_id, hard: self.hard.clone(), last, reset };
+        let laid = Laid { file, path: self.spare.path() };
+        let number = self.current_file.number + 1;
+        let (segment, file) = start(&self.dir, &self.key, laid, number, self.next_place, &base)?;
+        self.next_place += 1;
+        self.current = segment;
+        self.finished.push_back(std::mem::replace(&mut self.current_file, file));
+        self.spare = Spare::prepare(self.dir.join(SPARE), self.segment_bytes);
+        Ok(())
+    }
+}
+
+/// A file of zeros under its passing name.
+struct Laid<'a> {
+    file: fs::File,
+    path: &'a Path,
+}
+
+/// Turns a file of zeros into a segment: base frame first, name last, so that a segment with a
+/// name is always whole.
+fn start(
+    dir: &Path,
+    key: &DataKey,
+    laid: Laid<'_>,
+    number: u64,
+    place: u64,
+    base: &Base,
+) -> Result<(Segment, File), Error> {
+    let mut segment = Segment::start(laid.file, key, laid.path)?;
+    segment.append(place, &encode_base(base), laid.path)?;
+    let path = folder::path(dir, PREFIX, number);
+    fs::rename(laid.path, &path).map_err(Error::io("rename", laid.path))?;
+    sync_folder(dir)?;
+    Ok((segment, File { number, path, high: base.last.index }))
+}
+
+fn replay(dir: &Path, raft_id: u64, key: &DataKey) -> Result<Replay, Error> {
+    let files = folder::numbered(dir, PREFIX)?;
+    let newest = files.last().map(|(number, _)| *number);
+    let mut replay = Replay {
+        log: Log::new(Position::default()),
+        hard: HardState::default(),
+        finished: VecDeque::new(),
+        next_place: 0,
+    };
+    for (number, path) in files {
+        if let Some(before) = replay.finished.back()
+            && number != before.number + 1
+        {
+            return Err(Error::damaged(&path, format!("the file before it, number {}, is gone", number - 1)));
+        }
+        let content = read(&path, key, newest == Some(number))?;
+        let high = replay_segment(&mut replay, &content, raft_id, &path)?;
+        replay.finished.push_back(File { number, path, high });
+    }
+    Ok(replay)
+}
+
+fn read(path: &Path, key: &DataKey, is_newest: bool) -> Result<Content, Error> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let content = segment::read(&bytes, key).map_err(|what| Error::damaged(path, what))?;
+    match (&content.tail, is_newest) {
+        (Tail::None, _) => return Ok(content),
+        (Tail::Zeros, true) => {}
+        (Tail::Torn, true) => tracing::warn!(
+            path = %path.display(), at = content.end,
+            "the log ends in the middle of a write; the unfinished part is cut off"
+        ),
+        (Tail::Zeros | Tail::Torn, false) => {
+            return Err(Error::damaged(path, format!("byte {} should start a frame", content.end)));
+        }
+        (Tail::Damaged(what), _) => return Err(Error::damaged(path, what.clone())),
+    }
+    let file = OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
+    segment::cut(&file, content.end, path)?;
+    Ok(content)
+}
+
+/// Returns the highest index the segment speaks of.
+fn replay_segment(replay: &mut Replay, content: &Content, raft_id: u64, path: &Path) -> Result<u64, Error> {
+    let damaged = |what: &str| Error::damaged(path, what);
+    let mut high = 0;
+    for (count, (place, plain)) in content.frames.iter().enumerate() {
+        if replay.next_place != 0 && *place != replay.next_place {
+            return Err(damaged("its frames do not follow those of the file before it"));
+        }
+        replay.next_place = place + 1;
+        let mut from = Reader(plain);
+        match (from.number(), count) {
+            (Some(FRAME_BASE), 0) => {
+                let base = decode_base(&mut from).ok_or_else(|| damaged("its base frame is malformed"))?;
+                high = base.last.index;
+                replay_base(replay, base, raft_id, path)?;
+            }
+            (Some(FRAME_BATCH), 1..) => {
+                let (hard, entries) =
+                    decode_batch(&mut from).ok_or_else(|| damaged("a batch is malformed"))?;
+                if !replay.log.append(&entries) {
+                    return Err(damaged("its entries do not connect"));
+                }
+                replay.hard = hard;
+                high = high.max(replay.log.last().index);
+            }
+            _ => return Err(damaged("a frame is of an unknown kind")),
+        }
+    }
+    Ok(high)
+}
+
+fn replay_base(replay: &mut Replay, base: Base, raft_id: u64, path: &Path) -> Result<(), Error> {
+    if base.raft_id != raft_id {
+        return Err(Error::Unsuitable {
+            path: path.to_path_buf(),
+            what: format!("belongs to manager {:x}, not to {raft_id:x}", base.raft_id),
+        });
+    }
+    if base.reset || replay.finished.is_empty() {
+        replay.log.reset(base.last);
+    } else if replay.log.last() != base.last {
+        return Err(Error::damaged(path, "it does not continue the file before it"));
+    }
+    replay.hard = base.hard;
+    Ok(())
+}
+
+fn encode_hard(out: &mut Writer, hard: &HardState) {
+    out.number(hard.term);
+    out.number(hard.vote);
+    out.number(hard.commit);
+}
+
+fn decode_hard(from: &mut Reader<'_>) -> Option<HardState> {
+    let mut hard = HardState::default();
+    hard.term = from.number()?;
+    hard.vote = from.number()?;
+    hard.commit = from.number()?;
+    Some(hard)
+}
+
+fn encode_base(base: &Base) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.number(FRAME_BASE);
+    out.number(base.raft_id);
+    encode_hard(&mut out, &base.hard);
+    out.number(base.last.index);
+    out.number(base.last.term);
+    out.number(u64::from(base.reset));
+    out.0
+}
+
+fn decode_base(from: &mut Reader<'_>) -> Option<Base> {
+    Some(Base {
+        raft_id: from.number()?,
+        hard: decode_hard(from)?,
+        last: Position { index: from.number()?, term: from.number()? },
+        reset: from.number()? == 1,
+    })
+}
+
+fn encode_batch(hard: &HardState, entries: &[Entry]) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.number(FRAME_BATCH);
+    encode_hard(&mut out, hard);
+    out.number(entries.len() as u64);
+    for entry in entries {
+        out.number(entry.index);
+        out.number(entry.term);
+        out.number(match entry.entry_type {
+            EntryType::EntryNormal => 0,
+            EntryType::EntryConfChange => 1,
+            EntryType::EntryConfChangeV2 => 2,
+        });
+        out.bytes(&entry.data);
+        out.bytes(&entry.context);
+    }
+    out.0
+}
+
+fn decode_batch(from: &mut Reader<'_>) -> Option<(HardState, Vec<Entry>)> {
+    let hard = decode_hard(from)?;
+    let count = from.count()?;
+    let entries = (0..count).map(|_| decode_entry(from)).collect::<Option<_>>()?;
+    Some((hard, entries))
+}
+
+fn decode_entry(from: &mut Reader<'_>) -> Option<Entry> {
+    let mut entry = Entry::default();
+    entry.index = from.number()?;
+    entry.term = from.number()?;
+    entry.entry_type = match from.number()? {
+        0 => EntryType::EntryNormal,
+        1 => EntryType::EntryConfChange,
+        2 => EntryType::EntryConfChangeV2,
+        _ => return None,
+    };
+    entry.data = from.bytes()?.to_vec().into();
+    entry.context = from.bytes()?.to_vec().into();
+    Some(entry)
+}
