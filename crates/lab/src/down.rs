@@ -12,7 +12,7 @@ use crate::lab::{self, owner, power_off};
 use crate::links;
 use crate::namespace::{PINS, Pins};
 use crate::process::{Placer, sweep};
-use crate::spec::{Progress, Role, check_name};
+use crate::spec::{BASE, Progress, Role, check_name};
 use crate::state::{self, Lock, State};
 
 /// Removes everything of the lab of that name and folder: processes, cgroups, namespaces, mounts,
@@ -65,7 +65,10 @@ fn remove_files(folder: &Path) -> Result<()> {
         let path = folder.join(name);
         gone(fs::remove_file(&path)).map_err(Error::file("remove", &path))?;
     }
-    match gone(fs::remove_dir(folder)) {
+    let removed = gone(fs::remove_dir(folder));
+    // The folder of all labs goes with the last of them; while there are others it is not empty.
+    let _ = fs::remove_dir(BASE);
+    match removed {
         Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
             Err(Error::file("remove", folder)(error))
         }

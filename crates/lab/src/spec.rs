@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::state;
 
 /// Where labs live: on disk, since their data roots hold images and logs that must survive a restart.
-const BASE: &str = "/var/lib/drover-lab";
+pub(crate) const BASE: &str = "/var/lib/drover-lab";
 /// Leaves room for `drover-NAME-HOST` as one name of a cgroup, and for a socket path below the folder.
 const NAME_BYTES_MAX: usize = 30;
 /// A subnet's last byte: managers from 11, workers from 101, the machine itself 254.
