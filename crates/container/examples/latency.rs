@@ -1,0 +1,108 @@
+//! Measures how long containers take to start, and what their shims weigh.
+//!
+//! Run as root: `cargo run -p container --release --example latency -- [IN PARALLEL]`. Needs a static `busybox`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use container::{Config, Containers, Removal, Spec};
+
+const SINGLE: usize = 200;
+const PARALLEL: usize = 50;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("shim") {
+        return container::shim_main(std::env::args_os().skip(2));
+    }
+    let parallel = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(PARALLEL);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime is needed to measure anything");
+    runtime.block_on(measure(parallel));
+    ExitCode::SUCCESS
+}
+
+async fn measure(parallel: usize) {
+    let base = PathBuf::from(format!("/tmp/container-latency-{}", std::process::id()));
+    let layer = base.join("layer");
+    std::fs::create_dir_all(layer.join("bin")).expect("make the layer");
+    std::fs::copy("/bin/busybox", layer.join("bin/sleep"))
+        .expect("copy /bin/busybox (package busybox-static)");
+    let config = Config {
+        root: base.join("root"),
+        run: base.join("run"),
+        shim: vec!["/proc/self/exe".into(), "shim".into()],
+        cgroup_parent: "drover-latency".into(),
+    };
+    let containers = Containers::open(config).await.expect("open");
+
+    let (mut creates, mut totals, mut removals) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..SINGLE {
+        let spec = spec(&layer, number);
+        let begin = Instant::now();
+        containers.create(&spec).await.expect("create");
+        creates.push(begin.elapsed());
+        containers.start(&spec.id).await.expect("start");
+        totals.push(begin.elapsed());
+        let begin = Instant::now();
+        containers.remove(&spec.id, Removal::Forced).await.expect("remove");
+        removals.push(begin.elapsed());
+    }
+    print("create, one at a time", creates);
+    print("create + start, one at a time", totals);
+    print("kill + remove, one at a time", removals);
+
+    let begin = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..parallel {
+        let (containers, spec) = (containers.clone(), spec(&layer, number));
+        tasks.spawn(async move {
+            containers.create(&spec).await.expect("create");
+            containers.start(&spec.id).await.expect("start");
+        });
+    }
+    tasks.join_all().await;
+    println!("{parallel} in parallel: {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
+    weigh();
+
+    let begin = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for status in containers.list() {
+        let containers = containers.clone();
+        tasks.spawn(async move { containers.remove(&status.id, Removal::Forced).await.expect("remove") });
+    }
+    tasks.join_all().await;
+    println!("remove {parallel} in parallel: {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
+    std::fs::remove_dir_all(&base).expect("clean up");
+}
+
+fn spec(layer: &Path, number: usize) -> Spec {
+    Spec {
+        id: format!("latency-{number}"),
+        args: vec!["sleep".into(), "600".into()],
+        hostname: "latency".into(),
+        layers: vec![layer.to_owned()],
+        ..Spec::default()
+    }
+}
+
+fn print(what: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let at = |part: usize| times[(times.len() - 1) * part / 100].as_secs_f64() * 1e3;
+    println!("{what:<32} p50 {:.2} p90 {:.2} p99 {:.2} max {:.2} ms", at(50), at(90), at(99), at(100));
+}
+
+/// Prints the memory of the shims: this process's children.
+fn weigh() {
+    let own = std::process::id();
+    let mut weights = Vec::new();
+    for task in std::fs::read_dir(format!("/proc/{own}/task")).expect("read the own tasks").flatten() {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for pid in children.split_whitespace() {
+            let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+            let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
+            weights.extend(pss.trim().trim_end_matches(" kB").parse::<u64>());
+        }
+    }
+    let sum: u64 = weights.iter().sum();
+    println!("{} shims, {} kB PSS each", weights.len(), sum / (weights.len() as u64).max(1));
+}

@@ -1,0 +1,183 @@
+//! The container's cgroups in every hierarchy of this host, version 1 and 2: find, kill, empty, remove.
+//!
+//! The shim lets libcontainer make them; this file needs no living shim to take them away.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::shim::kernel::Pidfd;
+
+/// One mounted hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hierarchy {
+    mount: PathBuf,
+    /// The controllers named in a version 1 mount; none in version 2.
+    controllers: Vec<String>,
+}
+
+/// The cgroups of one container.
+#[derive(Clone, Debug)]
+pub(crate) struct Cgroups {
+    /// One directory per hierarchy; it may not exist.
+    dirs: Vec<(Hierarchy, PathBuf)>,
+}
+
+impl Cgroups {
+    /// Looks up where the container's cgroups are on this host.
+    pub(crate) fn find(path: &Path) -> io::Result<Cgroups> {
+        let table = fs::read_to_string("/proc/self/mountinfo")?;
+        let below = path.strip_prefix("/").unwrap_or(path);
+        let dirs = hierarchies(&table).into_iter().map(|h| (h.clone(), h.mount.join(below))).collect();
+        Ok(Cgroups { dirs })
+    }
+
+    /// Returns whether the kernel killed a process here for want of memory.
+    pub(crate) fn oom_killed(&self) -> bool {
+        self.dirs.iter().any(|(hierarchy, dir)| {
+            let file = match hierarchy.controllers.as_slice() {
+                [] => "memory.events",
+                names if names.iter().any(|name| name == "memory") => "memory.oom_control",
+                _ => return false,
+            };
+            fs::read_to_string(dir.join(file)).is_ok_and(|text| oom_kills(&text) > 0)
+        })
+    }
+
+    /// Kills every process in them and waits until none is left.
+    pub(crate) fn kill(&self, deadline: Duration) -> io::Result<()> {
+        let end = Instant::now() + deadline;
+        for (_, dir) in &self.dirs {
+            loop {
+                let pids = processes(dir);
+                if pids.is_empty() {
+                    break;
+                }
+                if Instant::now() >= end {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        format!("{pids:?} in {dir:?} live on"),
+                    ));
+                }
+                kill_all(&pids, end)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes them; fine if they are gone.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let mut first = None;
+        for (_, dir) in &self.dirs {
+            if let Err(error) = remove_tree(dir) {
+                first.get_or_insert(error);
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+fn kill_all(pids: &[i32], end: Instant) -> io::Result<()> {
+    // The descriptors are opened first: a number cannot change its owner between kill and wait.
+    let open: Vec<Pidfd> = pids.iter().filter_map(|pid| Pidfd::open(*pid).ok()).collect();
+    for process in &open {
+        match process.signal(libc::SIGKILL) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    for process in &open {
+        process.wait_ended(end.saturating_duration_since(Instant::now()))?;
+    }
+    Ok(())
+}
+
+fn processes(dir: &Path) -> Vec<i32> {
+    let mut found: Vec<i32> = fs::read_to_string(dir.join("cgroup.procs"))
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        .filter(|pid| *pid != 0)
+        .collect();
+    for child in children(dir) {
+        found.extend(processes(&child));
+    }
+    found
+}
+
+fn children(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).collect()
+}
+
+fn remove_tree(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir(dir) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(_) => {}
+    }
+    for child in children(dir) {
+        remove_tree(&child)?;
+    }
+    fs::remove_dir(dir)
+}
+
+/// Reads the hierarchies out of a mountinfo table; the first mount of each counts.
+fn hierarchies(table: &str) -> Vec<Hierarchy> {
+    let mut found: Vec<Hierarchy> = Vec::new();
+    for line in table.lines() {
+        let Some((front, back)) = line.split_once(" - ") else { continue };
+        let front: Vec<&str> = front.split(' ').collect();
+        let back: Vec<&str> = back.split(' ').collect();
+        let ([_, _, _, root, mount, ..], [kind, _, options, ..]) = (front.as_slice(), back.as_slice()) else {
+            continue;
+        };
+        let controllers = match *kind {
+            "cgroup2" => Vec::new(),
+            "cgroup" => {
+                options.split(',').filter(|o| !matches!(*o, "rw" | "ro")).map(str::to_owned).collect()
+            }
+            _ => continue,
+        };
+        // A mount of a part (root other than "/") shows another path than the one to remove.
+        if *root == "/" && !found.iter().any(|h| h.controllers == controllers) {
+            found.push(Hierarchy { mount: PathBuf::from(*mount), controllers });
+        }
+    }
+    found
+}
+
+/// Reads the `oom_kill` count, which both versions name alike.
+fn oom_kills(text: &str) -> u64 {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("oom_kill "))
+        .filter_map(|count| count.trim().parse::<u64>().ok())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hierarchies_of_both_versions_are_found_once() {
+        let table = "30 24 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
+            31 30 0:27 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
+            32 30 0:28 /inner /mnt/part rw - cgroup cgroup rw,memory\n\
+            33 30 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
+            34 30 0:29 / /other rw - cgroup2 cgroup2 rw\n";
+
+        let found: Vec<PathBuf> = hierarchies(table).into_iter().map(|h| h.mount).collect();
+
+        assert_eq!(found, [PathBuf::from("/sys/fs/cgroup/cpu"), PathBuf::from("/sys/fs/cgroup/unified")]);
+    }
+
+    #[test]
+    fn oom_kills_are_counted_in_both_versions() {
+        assert_eq!(oom_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"), 2);
+        assert_eq!(oom_kills("low 0\nmax 3\noom 1\noom_kill 1\noom_group_kill 0\n"), 1);
+        assert_eq!(oom_kills("oom_kill 0\n"), 0);
+    }
+}

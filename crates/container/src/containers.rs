@@ -1,0 +1,470 @@
+//! The handle: every verb on containers, and their adoption after a restart.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::cgroup::Cgroups;
+use crate::keeper::{Call, Keeper, Link, News, settle};
+use crate::launch::{clear_former_run, make_place, ready, refusal, spawn};
+use crate::log::reader::{LogQuery, Reader};
+use crate::place::{Launch, Place};
+use crate::talk::{Message, Request};
+use crate::{Error, Exit, LogLine, MountKind, Phase, Signal, Spec, Started, Status};
+
+/// Requests that wait for one shim; more callers wait for room.
+const CALLS_MAX: usize = 16;
+/// Lines of one log on their way to a reader; the reader of the files waits for room.
+const LINES_MAX: usize = 256;
+/// How long a killed container may take to be gone.
+const GONE_DEADLINE: Duration = Duration::from_secs(30);
+/// Names of directories that are being deleted begin like this; no id can.
+const TRASH: &str = ".trash-";
+
+/// Where containers are kept and how their shims are executed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// One directory per container; must survive a restart.
+    pub root: PathBuf,
+    /// The shims' sockets; a short path, since a socket's address holds 107 bytes.
+    pub run: PathBuf,
+    /// The program and first arguments that reach [`crate::shim_main`]; the container's directory is added.
+    pub shim: Vec<OsString>,
+    /// The cgroup that holds the containers' cgroups, such as `drover`.
+    pub cgroup_parent: String,
+}
+
+/// What [`Containers::remove`] may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Refuse a running container.
+    OnlyStopped,
+    /// Kill it first.
+    Forced,
+}
+
+/// All containers of one root directory; clones share them.
+///
+/// To be used inside a tokio runtime. Dropping it leaves the containers alone.
+#[derive(Clone)]
+pub struct Containers {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    table: Mutex<BTreeMap<String, Arc<Entry>>>,
+    trash: AtomicU64,
+}
+
+struct Entry {
+    spec: Spec,
+    place: Place,
+    cgroup: PathBuf,
+    news: Arc<News>,
+    /// The way to the keeper of a living shim.
+    calls: Mutex<Option<mpsc::Sender<Call>>>,
+}
+
+impl Containers {
+    /// Adopts the containers that are there and finishes what was left half-done.
+    pub async fn open(config: Config) -> Result<Containers, Error> {
+        for dir in [&config.root, &config.run] {
+            fs::create_dir_all(dir).map_err(Error::io("make directory", dir))?;
+        }
+        let shared = Shared {
+            config,
+            table: Mutex::default(),
+            trash: AtomicU64::new(u64::from(std::process::id()) << 32),
+        };
+        let containers = Containers { shared: Arc::new(shared) };
+        let root = &containers.shared.config.root;
+        let entries = fs::read_dir(root).map_err(Error::io("read directory", root))?;
+        for entry in entries {
+            let dir = entry.map_err(Error::io("read directory", root))?.path();
+            if dir.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TRASH.as_bytes())) {
+                delete(dir);
+            } else if dir.is_dir() {
+                containers.adopt(dir).await;
+            }
+        }
+        Ok(containers)
+    }
+
+    /// Prepares everything and parks the first process right before the program.
+    pub async fn create(&self, spec: &Spec) -> Result<(), Error> {
+        let config = &self.shared.config;
+        check(spec)?;
+        let place = Place::new(&config.root, &config.run, &spec.id);
+        let cgroup = Path::new("/").join(&config.cgroup_parent).join(&spec.id);
+        let launch = Launch { spec: spec.clone(), place, cgroup };
+        let this = self.clone();
+        // A task of its own, so that a caller who gives up leaves nothing half-made.
+        finish(tokio::spawn(async move { this.create_whole(launch).await }).await)
+    }
+
+    /// Executes the program; a container that has ended is started again over its writable layer.
+    pub async fn start(&self, id: &str) -> Result<Started, Error> {
+        let entry = self.entry(id)?;
+        let phase = entry.news.phase.borrow().clone();
+        if let Phase::Running(started) = phase {
+            return Ok(started);
+        }
+        if matches!(phase, Phase::Exited(_)) || entry.calls().is_none() {
+            let (this, entry) = (self.clone(), entry.clone());
+            finish(tokio::spawn(async move { this.prepare_again(&entry).await }).await)?;
+        }
+        match entry.call(Request::Start).await? {
+            Message::Started(started) => Ok(started),
+            other => Err(entry.unexpected(other)),
+        }
+    }
+
+    /// Sends a signal to the first process.
+    pub async fn signal(&self, id: &str, signal: Signal) -> Result<(), Error> {
+        let entry = self.entry(id)?;
+        match entry.call(Request::Signal(signal)).await? {
+            Message::Done => Ok(()),
+            other => Err(entry.unexpected(other)),
+        }
+    }
+
+    /// Sends the stop signal, waits for the grace period, kills what is left, and says how it ended.
+    pub async fn stop(&self, id: &str, signal: Option<Signal>, grace: Duration) -> Result<Exit, Error> {
+        let entry = self.entry(id)?;
+        let signal = signal.or(entry.spec.stop_signal).unwrap_or(Signal::TERM);
+        // A parked process would take no notice of a polite signal.
+        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_));
+        if is_running && !grace.is_zero() {
+            self.signal_unless_ended(&entry, signal).await?;
+            if let Ok(exit) = timeout(grace, entry.ended()).await {
+                return exit;
+            }
+        }
+        self.kill(&entry).await
+    }
+
+    /// Waits until the container has ended.
+    pub async fn wait(&self, id: &str) -> Result<Exit, Error> {
+        self.entry(id)?.ended().await
+    }
+
+    /// Removes the container, its writable layer and its log.
+    ///
+    /// When this returns, its processes, mounts and cgroups are gone and the id is free; its files are being deleted.
+    pub async fn remove(&self, id: &str, removal: Removal) -> Result<(), Error> {
+        let entry = self.entry(id)?;
+        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_));
+        if is_running && removal == Removal::OnlyStopped {
+            return Err(Error::Running { id: id.to_owned() });
+        }
+        let this = self.clone();
+        finish(tokio::spawn(async move { this.remove_whole(&entry).await }).await)
+    }
+
+    /// Lists all containers by id.
+    pub fn list(&self) -> Vec<Status> {
+        self.table().values().map(|entry| entry.status()).collect()
+    }
+
+    /// Returns one container's line of the list.
+    pub fn status(&self, id: &str) -> Result<Status, Error> {
+        Ok(self.entry(id)?.status())
+    }
+
+    /// Returns what the container was made of.
+    pub fn spec(&self, id: &str) -> Result<Spec, Error> {
+        Ok(self.entry(id)?.spec.clone())
+    }
+
+    /// Reads the log; the channel closes after the last line, which with `follow` is the container's last.
+    pub fn logs(&self, id: &str, query: LogQuery) -> Result<mpsc::Receiver<LogLine>, Error> {
+        let entry = self.entry(id)?;
+        let (sender, receiver) = mpsc::channel(LINES_MAX);
+        // Ends with the log or with its receiver.
+        tokio::spawn(async move { entry.read_log(query, sender).await });
+        Ok(receiver)
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Entry>>> {
+        self.shared.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entry(&self, id: &str) -> Result<Arc<Entry>, Error> {
+        self.table().get(id).cloned().ok_or_else(|| Error::NotFound { id: id.to_owned() })
+    }
+
+    async fn create_whole(&self, launch: Launch) -> Result<(), Error> {
+        let Launch { spec, place, cgroup } = &launch;
+        let (spec, place, cgroup) = (spec.clone(), place.clone(), cgroup.clone());
+        let program = self.shared.config.shim.clone();
+        let born = spawn_blocking(move || {
+            make_place(&launch)?;
+            spawn(&program, &launch.place).inspect_err(|_| delete(launch.place.dir.clone()))
+        });
+        let born = finish(born.await)?;
+        match ready(born, &spec, &place).await {
+            Ok(link) => {
+                let entry = Entry::new(spec, place, cgroup, Phase::Created);
+                entry.keep(link);
+                self.table().insert(entry.spec.id.clone(), Arc::new(entry));
+                Ok(())
+            }
+            Err(error) => {
+                self.discard(place, cgroup).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn prepare_again(&self, entry: &Entry) -> Result<(), Error> {
+        // The shim of the former run may still be cleaning up.
+        entry.shim_gone().await?;
+        let (program, place) = (self.shared.config.shim.clone(), entry.place.clone());
+        let born = spawn_blocking(move || {
+            clear_former_run(&place)?;
+            spawn(&program, &place)
+        });
+        let born = finish(born.await)?;
+        let link = ready(born, &entry.spec, &entry.place).await?;
+        entry.news.phase.send_replace(Phase::Created);
+        entry.keep(link);
+        Ok(())
+    }
+
+    async fn signal_unless_ended(&self, entry: &Entry, signal: Signal) -> Result<(), Error> {
+        match entry.call(Request::Signal(signal)).await {
+            Err(Error::NotRunning { .. } | Error::ShimGone { .. }) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn kill(&self, entry: &Entry) -> Result<Exit, Error> {
+        self.signal_unless_ended(entry, Signal::KILL).await?;
+        timeout(GONE_DEADLINE, entry.ended()).await.unwrap_or_else(|_| Err(entry.stuck()))
+    }
+
+    async fn remove_whole(&self, entry: &Entry) -> Result<(), Error> {
+        if entry.calls().is_some() {
+            self.signal_unless_ended(entry, Signal::KILL).await?;
+        }
+        entry.shim_gone().await?;
+        self.table().remove(&entry.spec.id);
+        self.discard(entry.place.clone(), entry.cgroup.clone()).await;
+        Ok(())
+    }
+
+    /// Takes everything away that a container without a shim has left, and frees its id.
+    async fn discard(&self, place: Place, cgroup: PathBuf) {
+        let number = self.shared.trash.fetch_add(1, Ordering::Relaxed);
+        let trash = self.shared.config.root.join(format!("{TRASH}{number:x}"));
+        let discarded = spawn_blocking(move || {
+            settle(&place, &cgroup);
+            if let Err(error) = Cgroups::find(&cgroup).and_then(|cgroups| cgroups.remove()) {
+                tracing::warn!(%error, "remove the cgroups of {}", place.dir.display());
+            }
+            let _ = fs::remove_file(&place.socket);
+            match fs::rename(&place.dir, &trash) {
+                Ok(()) => delete(trash),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => tracing::warn!(%error, "remove {}", place.dir.display()),
+            }
+        });
+        discarded.await.expect("discarding does not panic");
+    }
+
+    /// Takes in a container that an earlier process made, whatever became of it.
+    async fn adopt(&self, dir: PathBuf) {
+        let bare = Place { dir: dir.clone(), socket: PathBuf::new() };
+        let launch = match bare.read_launch() {
+            Ok(launch) if launch.place.dir == dir => launch,
+            Ok(_) | Err(_) => {
+                tracing::warn!("remove {}, which holds no readable container", dir.display());
+                return delete(dir);
+            }
+        };
+        let Launch { spec, place, cgroup } = launch;
+        let (phase, link) = match Link::adopt(&place).await {
+            Ok((link, Message::Started(started))) => (Phase::Running(started), Some(link)),
+            Ok((link, _)) => (Phase::Created, Some(link)),
+            Err(_) => match (place.created().exists(), place.read_started(), place.read_exit()) {
+                (true, None, None) => (Phase::Created, None),
+                (true, ..) => (Phase::Exited(settled(&place, &cgroup).await), None),
+                (false, ..) => return self.discard(place, cgroup).await,
+            },
+        };
+        let entry = Entry::new(spec, place, cgroup, phase);
+        if let Some(link) = link {
+            entry.keep(link);
+        }
+        self.table().insert(entry.spec.id.clone(), Arc::new(entry));
+    }
+}
+
+impl Entry {
+    fn new(spec: Spec, place: Place, cgroup: PathBuf, phase: Phase) -> Entry {
+        let news = News { phase: watch::Sender::new(phase), log: watch::Sender::new(0) };
+        Entry { spec, place, cgroup, news: Arc::new(news), calls: Mutex::default() }
+    }
+
+    fn calls(&self) -> Option<mpsc::Sender<Call>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|calls| !calls.is_closed())
+    }
+
+    /// Sets a keeper to watch the shim. It ends with the shim or with this entry.
+    fn keep(&self, link: Link) {
+        let (sender, calls) = mpsc::channel(CALLS_MAX);
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        let (news, place, cgroup) = (self.news.clone(), self.place.clone(), self.cgroup.clone());
+        tokio::spawn(Keeper { link, calls, news, place, cgroup }.run());
+    }
+
+    fn status(&self) -> Status {
+        let phase = self.news.phase.borrow().clone();
+        Status { id: self.spec.id.clone(), labels: self.spec.labels.clone(), phase }
+    }
+
+    async fn call(&self, request: Request) -> Result<Message, Error> {
+        let id = || self.spec.id.clone();
+        let calls = self.calls().ok_or_else(|| Error::NotRunning { id: id() })?;
+        let (reply, answer) = oneshot::channel();
+        calls.send(Call { request, reply }).await.map_err(|_| Error::NotRunning { id: id() })?;
+        answer.await.map_err(|_| Error::ShimGone { id: id() })
+    }
+
+    fn unexpected(&self, message: Message) -> Error {
+        match message {
+            Message::Failed(failure) => refusal(&self.spec.id, failure),
+            other => {
+                Error::Setup { id: self.spec.id.clone(), reason: format!("the shim answered {other:?}") }
+            }
+        }
+    }
+
+    fn stuck(&self) -> Error {
+        Error::Stuck { id: self.spec.id.clone(), seconds: GONE_DEADLINE.as_secs() }
+    }
+
+    async fn ended(&self) -> Result<Exit, Error> {
+        let mut phase = self.news.phase.subscribe();
+        let seen = phase.wait_for(|phase| matches!(phase, Phase::Exited(_))).await;
+        match seen.as_deref() {
+            Ok(Phase::Exited(exit)) => Ok(exit.clone()),
+            Ok(Phase::Created | Phase::Running(_)) | Err(_) => {
+                Err(Error::ShimGone { id: self.spec.id.clone() })
+            }
+        }
+    }
+
+    /// Waits until no shim serves this container.
+    async fn shim_gone(&self) -> Result<(), Error> {
+        match self.calls() {
+            None => Ok(()),
+            Some(calls) => timeout(GONE_DEADLINE, calls.closed()).await.map_err(|_| self.stuck()),
+        }
+    }
+
+    async fn read_log(&self, query: LogQuery, sender: mpsc::Sender<LogLine>) {
+        let follow = query.follow;
+        let mut reader = Reader::open(self.place.log(), query);
+        let (mut grew, mut phase) = (self.news.log.subscribe(), self.news.phase.subscribe());
+        if follow {
+            // A container without a shim writes nothing.
+            let _ = self.call(Request::WatchLog(true)).await;
+        }
+        loop {
+            grew.mark_unchanged();
+            let has_ended = matches!(*phase.borrow_and_update(), Phase::Exited(_));
+            let read = spawn_blocking(move || (reader.batch(LINES_MAX), reader)).await;
+            let (lines, back) = read.expect("reading a log does not panic");
+            reader = back;
+            let lines = lines.unwrap_or_else(|error| {
+                tracing::warn!(%error, "read {}", self.place.log().display());
+                Vec::new()
+            });
+            let found = !lines.is_empty();
+            for line in lines {
+                if sender.send(line).await.is_err() {
+                    return;
+                }
+            }
+            if found {
+                continue;
+            }
+            if !follow || has_ended {
+                return;
+            }
+            tokio::select! {
+                _ = grew.changed() => {}
+                _ = phase.changed() => {}
+                () = sender.closed() => return,
+            }
+        }
+    }
+}
+
+async fn settled(place: &Place, cgroup: &Path) -> Exit {
+    let (place, cgroup) = (place.clone(), cgroup.to_owned());
+    spawn_blocking(move || settle(&place, &cgroup)).await.expect("settling does not panic")
+}
+
+/// Deletes a directory beside the caller's path; what a dying process leaves, the next `open` deletes.
+fn delete(dir: PathBuf) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = fs::remove_dir_all(&dir)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "delete {}", dir.display());
+        }
+    });
+}
+
+/// Passes a panic of a task on to whoever waits for it.
+fn finish<T>(joined: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+    match joined {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Refuses what can be seen to be wrong before anything is made.
+fn check(spec: &Spec) -> Result<(), Error> {
+    let refuse = |reason: String| Err(Error::InvalidSpec { reason });
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if spec.id.is_empty() || spec.id.len() > 128 || spec.id.starts_with('.') || !spec.id.chars().all(is_plain)
+    {
+        return refuse(format!("id {:?} must be 1 to 128 letters, digits, `_`, `.` or `-`", spec.id));
+    }
+    if spec.args.is_empty() {
+        return refuse("no command is given, and the image names none".into());
+    }
+    if spec.layers.is_empty() {
+        return refuse("no layer is given; the root needs at least one directory".into());
+    }
+    let targets =
+        spec.mounts.iter().map(|mount| &mount.target).chain(spec.files.iter().map(|file| &file.target));
+    for target in targets {
+        if !target.is_absolute() || target.components().count() == 1 {
+            return refuse(format!("mount path {} must be absolute and not the root", target.display()));
+        }
+    }
+    for mount in &spec.mounts {
+        if let MountKind::Bind { source, .. } = &mount.kind
+            && !source.exists()
+        {
+            return Err(Error::BindSource { path: source.clone() });
+        }
+    }
+    crate::capability::Set::chosen(&spec.capabilities_add, &spec.capabilities_drop, spec.privileged)
+        .map(drop)
+        .or_else(refuse)
+}

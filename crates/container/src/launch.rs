@@ -1,0 +1,139 @@
+//! Brings a shim to life and waits until its container is ready.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
+
+use crate::keeper::Link;
+use crate::place::{self, Launch, Place};
+use crate::talk::{Failure, Message};
+use crate::{Error, Spec};
+
+/// Far above any start; a shim that takes longer hangs in the kernel.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Makes the container's directories.
+pub(crate) fn make_place(launch: &Launch) -> Result<(), Error> {
+    let Place { dir, .. } = &launch.place;
+    let make = |mode: u32, path: &std::path::Path| {
+        DirBuilder::new().mode(mode).create(path).map_err(Error::io("make directory", path))
+    };
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::Exists { id: launch.spec.id.clone() });
+        }
+        other => other.map_err(Error::io("make directory", dir))?,
+    }
+    let place = &launch.place;
+    let filled = make(0o755, &place.upper())
+        .and_then(|()| make(0o700, &place.work()))
+        .and_then(|()| make(0o755, &place.rootfs()))
+        .and_then(|()| place::write(&place.launch(), launch).map_err(Error::io("write", place.launch())));
+    if filled.is_err() {
+        // The first error tells what is wrong; this one would say the same.
+        let _ = fs::remove_dir_all(dir);
+    }
+    filled
+}
+
+/// Forgets a former run, so that the container can be made ready again over its writable layer.
+pub(crate) fn clear_former_run(place: &Place) -> Result<(), Error> {
+    for path in [place.started(), place.created(), place.exit()] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::Io { doing: "remove", path, source: error });
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    match fs::remove_dir_all(place.runtime()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Io { doing: "remove", path: place.runtime(), source: error })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A shim that was just executed.
+pub(crate) struct Born {
+    child: Child,
+    control: UnixStream,
+}
+
+/// Executes the shim.
+pub(crate) fn spawn(program: &[OsString], place: &Place) -> Result<Born, Error> {
+    let [executable, args @ ..] = program else {
+        return Err(Error::InvalidSpec { reason: "no shim program is configured".into() });
+    };
+    let failed = |doing| Error::io(doing, executable);
+    let (control, end) = UnixStream::pair().map_err(failed("make a socket for"))?;
+    control.set_nonblocking(true).map_err(failed("make a socket for"))?;
+    let complaints = place.complaints();
+    let complaints = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&complaints)
+        .map_err(Error::io("open", &complaints))?;
+    // What the environment holds is no business of the container, whose first process is a copy of the shim.
+    let child = Command::new(executable)
+        .args(args)
+        .arg(&place.dir)
+        .env_clear()
+        .stdin(OwnedFd::from(end))
+        .stdout(Stdio::null())
+        .stderr(complaints)
+        .spawn()
+        .map_err(failed("execute"))?;
+    Ok(Born { child, control })
+}
+
+/// Waits until the container is ready; if it cannot be, no process is left.
+pub(crate) async fn ready(born: Born, spec: &Spec, place: &Place) -> Result<Link, Error> {
+    let Born { mut child, control } = born;
+    let failed = |doing| Error::io(doing, &place.dir);
+    let control = tokio::net::UnixStream::from_std(control).map_err(failed("talk to the shim of"))?;
+    let mut stream = BufReader::new(control);
+    let mut line = String::new();
+    let heard = timeout(READY_DEADLINE, stream.read_line(&mut line)).await;
+    let answer = match heard {
+        Ok(Ok(_)) => serde_json::from_str::<Message>(&line).ok(),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    if let Some(Message::Done) = answer {
+        return Link::to_child(stream, child).map_err(failed("watch the shim of"));
+    }
+    // It ends by itself after a failure, and is of no use after silence.
+    let _ = child.kill();
+    tokio::task::spawn_blocking(move || child.wait())
+        .await
+        .expect("waiting does not panic")
+        .map_err(failed("wait for the shim of"))?;
+    Err(match answer {
+        Some(Message::Failed(failure)) => refusal(&spec.id, failure),
+        Some(_) | None => Error::Setup { id: spec.id.clone(), reason: last_words(place) },
+    })
+}
+
+/// Turns what a shim refused into an error.
+pub(crate) fn refusal(id: &str, failure: Failure) -> Error {
+    let id = id.to_owned();
+    match failure {
+        Failure::Command { message, code } => Error::Command { message, code },
+        Failure::Setup { reason } => Error::Setup { id, reason },
+        Failure::NotRunning => Error::NotRunning { id },
+    }
+}
+
+fn last_words(place: &Place) -> String {
+    let words = fs::read_to_string(place.complaints()).unwrap_or_default();
+    let words = words.trim();
+    if words.is_empty() { "the shim ended without a word".into() } else { format!("the shim said: {words}") }
+}

@@ -1,0 +1,121 @@
+//! Where the parts of one container lie on disk.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Exit, Spec, Started};
+
+/// Unix socket addresses hold 108 bytes, the closing zero included.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// The paths of one container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub dir: PathBuf,
+    pub socket: PathBuf,
+}
+
+/// All a shim needs to know; kept as `container.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Launch {
+    pub spec: Spec,
+    pub place: Place,
+    /// The cgroup below every hierarchy's mount point.
+    pub cgroup: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(root: &Path, run: &Path, id: &str) -> Place {
+        Place { dir: root.join(id), socket: run.join(socket_name(run, id)) }
+    }
+
+    pub(crate) fn launch(&self) -> PathBuf {
+        self.dir.join("container.json")
+    }
+    /// The bottom of the writable layer.
+    pub(crate) fn upper(&self) -> PathBuf {
+        self.dir.join("upper")
+    }
+    pub(crate) fn work(&self) -> PathBuf {
+        self.dir.join("work")
+    }
+    /// Where the shim mounts the root, in its own mount namespace only.
+    pub(crate) fn rootfs(&self) -> PathBuf {
+        self.dir.join("rootfs")
+    }
+    pub(crate) fn files(&self) -> PathBuf {
+        self.dir.join("files")
+    }
+    /// What libcontainer keeps about it.
+    pub(crate) fn runtime(&self) -> PathBuf {
+        self.dir.join("runtime")
+    }
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.join("json.log")
+    }
+    /// What the shim says on its standard error: panics, for the most part.
+    pub(crate) fn complaints(&self) -> PathBuf {
+        self.dir.join("shim.err")
+    }
+    /// Exists once everything is prepared.
+    pub(crate) fn created(&self) -> PathBuf {
+        self.dir.join("created")
+    }
+    pub(crate) fn started(&self) -> PathBuf {
+        self.dir.join("started.json")
+    }
+    pub(crate) fn exit(&self) -> PathBuf {
+        self.dir.join("exit.json")
+    }
+
+    pub(crate) fn read_launch(&self) -> std::io::Result<Launch> {
+        read(&self.launch())
+    }
+    pub(crate) fn read_started(&self) -> Option<Started> {
+        read(&self.started()).ok()
+    }
+    pub(crate) fn read_exit(&self) -> Option<Exit> {
+        read(&self.exit()).ok()
+    }
+}
+
+/// Writes a small file whole.
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> std::io::Result<()> {
+    std::fs::write(path, serde_json::to_vec(value)?)
+}
+
+fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> std::io::Result<T> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+/// Shortens long ids where the whole would not fit an address: the front for people, a hash for uniqueness.
+fn socket_name(run: &Path, id: &str) -> String {
+    let room = SOCKET_PATH_MAX.saturating_sub(run.as_os_str().len() + 1);
+    if id.len() <= room {
+        return id.to_owned();
+    }
+    let mut hash = DefaultHasher::new();
+    id.hash(&mut hash);
+    let hash = format!("{:016x}", hash.finish());
+    let front = room.saturating_sub(hash.len() + 1);
+    format!("{}.{hash}", &id[..front])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_paths_fit_an_address_and_differ() {
+        let run = PathBuf::from(format!("/{}", "r".repeat(60)));
+        let (a, b) = (format!("{}a", "0".repeat(63)), format!("{}b", "0".repeat(63)));
+
+        let (a, b) = (Place::new(&run, &run, &a), Place::new(&run, &run, &b));
+
+        assert!(a.socket.as_os_str().len() <= SOCKET_PATH_MAX);
+        assert_ne!(a.socket, b.socket);
+    }
+}

@@ -1,0 +1,85 @@
+//! The shim: one small process per container, which outlives the process that asked for it.
+//!
+//! It has one thread and sleeps in `poll`. When its container has ended it writes down how, removes the cgroups and
+//! ends itself; its mounts vanish with it.
+
+mod console;
+mod init;
+pub(crate) mod kernel;
+mod oci;
+mod payload;
+mod prepare;
+mod root;
+mod serve;
+mod user;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cgroup::Cgroups;
+use crate::place::{Launch, Place};
+use crate::talk::{Failure, Message};
+
+/// Runs the shim process; its last argument is the container's directory and its standard input the connection to
+/// whoever asked for it.
+///
+/// To be called before any thread is started.
+pub fn shim_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("shim: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: impl IntoIterator<Item = OsString>) -> io::Result<()> {
+    let missing = || io::Error::new(io::ErrorKind::InvalidInput, "no container directory was given");
+    let dir = args.into_iter().last().map(PathBuf::from).ok_or_else(missing)?;
+    let mut control = detach()?;
+    let launch = Place { dir, socket: PathBuf::new() }.read_launch()?;
+
+    let prepared = match prepare::prepare(&launch) {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            clean_up(&launch);
+            return say(&mut control, &Message::Failed(failure));
+        }
+    };
+    serve::serve(launch, prepared, control)
+}
+
+/// Leaves the session of the parent and frees the standard streams.
+fn detach() -> io::Result<UnixStream> {
+    use std::os::fd::AsFd;
+
+    let control: OwnedFd = io::stdin().as_fd().try_clone_to_owned()?;
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    kernel::redirect(&null, 0)?;
+    kernel::redirect(&null, 1)?;
+    // Fails only if the process leads a session already.
+    let _ = nix::unistd::setsid();
+    Ok(UnixStream::from(control))
+}
+
+fn say(stream: &mut UnixStream, message: &Message) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}
+
+/// Takes away what the kernel holds for the container beyond its processes.
+fn clean_up(launch: &Launch) {
+    if let Err(error) = Cgroups::find(&launch.cgroup).and_then(|cgroups| cgroups.remove()) {
+        eprintln!("remove cgroups of {}: {error}", launch.spec.id);
+    }
+}
+
+fn setup(reason: impl Into<String>) -> Failure {
+    Failure::Setup { reason: reason.into() }
+}

@@ -1,0 +1,282 @@
+//! Turns a spec into the document an OCI runtime takes, with Docker's defaults.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::user::User;
+use crate::capability::Set;
+use crate::place::Launch;
+use crate::{Mount, MountKind, Propagation, Resources, Seccomp, Spec};
+
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// One period of the CPU quota.
+const PERIOD_US: u64 = 100_000;
+const SHM_BYTES: u64 = 64 << 20;
+
+const MASKED: &[&str] = &[
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// The capabilities of one container.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rights {
+    /// What the spec asks for.
+    pub wanted: Set,
+    /// What the program has at once; a program that is not root's gains by set-user-id files only.
+    pub held: Set,
+}
+
+impl Rights {
+    pub(super) fn of(spec: &Spec, user: &User) -> Result<Rights, String> {
+        let wanted = Set::chosen(&spec.capabilities_add, &spec.capabilities_drop, spec.privileged)?;
+        Ok(Rights { wanted, held: if user.uid == 0 { wanted } else { Set::EMPTY } })
+    }
+}
+
+/// Returns whether system calls are filtered.
+pub(super) fn is_filtered(spec: &Spec) -> bool {
+    spec.seccomp == Seccomp::Default && !spec.privileged
+}
+
+/// Returns the whole document.
+pub(super) fn document(launch: &Launch, user: &User, rights: Rights, files: &[PathBuf]) -> Value {
+    let spec = &launch.spec;
+    json!({
+        "ociVersion": "1.0.2",
+        "root": { "path": launch.place.rootfs(), "readonly": spec.read_only },
+        "hostname": spec.hostname,
+        "process": process(spec, user, rights),
+        "mounts": mounts(spec, files),
+        "linux": linux(launch),
+    })
+}
+
+fn process(spec: &Spec, user: &User, rights: Rights) -> Value {
+    // Loading the filter and taking rights away for good need two rights themselves: the executor drops them.
+    let loading = is_filtered(spec);
+    let with_helpers = |set: Set| if loading { set.with("SYS_ADMIN").with("SETPCAP") } else { set };
+    let (bounding, held) = (with_helpers(rights.wanted).names(), with_helpers(rights.held).names());
+    let mut process = json!({
+        "terminal": spec.tty,
+        "user": { "uid": user.uid, "gid": user.gid, "additionalGids": user.groups },
+        "args": spec.args,
+        "env": environment(spec),
+        "cwd": if spec.cwd.is_empty() { "/" } else { &spec.cwd },
+        "capabilities": {
+            "bounding": bounding, "effective": held, "permitted": held, "inheritable": [], "ambient": [],
+        },
+        "rlimits": spec.ulimits.iter().map(|limit| json!({
+            "type": format!("RLIMIT_{}", limit.name.to_ascii_uppercase()), "soft": limit.soft, "hard": limit.hard,
+        })).collect::<Vec<_>>(),
+    });
+    // libcontainer takes an explicit false for a wish.
+    if spec.no_new_privileges {
+        process["noNewPrivileges"] = true.into();
+    }
+    if let Some(adjust) = spec.oom_score_adj {
+        process["oomScoreAdj"] = adjust.into();
+    }
+    process
+}
+
+fn environment(spec: &Spec) -> Vec<String> {
+    let has = |name: &str| spec.env.iter().any(|pair| pair.split_once('=').is_some_and(|(n, _)| n == name));
+    let mut env = Vec::with_capacity(spec.env.len() + 3);
+    if !has("PATH") {
+        env.push(PATH.to_owned());
+    }
+    if !has("HOSTNAME") && !spec.hostname.is_empty() {
+        env.push(format!("HOSTNAME={}", spec.hostname));
+    }
+    if spec.tty && !has("TERM") {
+        env.push("TERM=xterm".to_owned());
+    }
+    // A name without a value asks for it to be unset, which it is.
+    env.extend(spec.env.iter().filter(|pair| pair.contains('=')).cloned());
+    env
+}
+
+fn mounts(spec: &Spec, files: &[PathBuf]) -> Vec<Value> {
+    let own: Vec<&Path> = spec.mounts.iter().map(|mount| mount.target.as_path()).collect();
+    let mut all: Vec<Value> = defaults(spec)
+        .into_iter()
+        .filter(|(target, ..)| !own.contains(&Path::new(target)))
+        .map(|(target, kind, options)| {
+            json!({ "destination": target, "type": kind, "source": kind, "options": options })
+        })
+        .collect();
+    let bind = |target: &Path, source: &Path, options: Vec<String>| json!({ "destination": target, "type": "bind", "source": source, "options": options });
+    for (file, source) in spec.files.iter().zip(files) {
+        let access = if file.read_only { "ro" } else { "rw" };
+        all.push(bind(&file.target, source, vec!["bind".into(), "rprivate".into(), access.into()]));
+    }
+    // Parents before children, whatever order they were asked for in.
+    let mut sorted: Vec<&Mount> = spec.mounts.iter().collect();
+    sorted.sort_by_key(|mount| mount.target.components().count());
+    for mount in sorted {
+        let access = if mount.read_only { "ro" } else { "rw" }.to_owned();
+        all.push(match &mount.kind {
+            MountKind::Bind { source, propagation } => {
+                let propagation = match propagation {
+                    Propagation::Private => "rprivate",
+                    Propagation::Slave => "rslave",
+                    Propagation::Shared => "rshared",
+                };
+                bind(&mount.target, source, vec!["rbind".into(), propagation.into(), access])
+            }
+            MountKind::Tmpfs { size_bytes, mode } => {
+                let mut options = vec!["nosuid".into(), "nodev".into(), "noexec".into(), access];
+                options.push(format!("mode={:o}", mode.unwrap_or(0o1777)));
+                options.extend(size_bytes.map(|bytes| format!("size={bytes}")));
+                json!({ "destination": mount.target, "type": "tmpfs", "source": "tmpfs", "options": options })
+            }
+        });
+    }
+    all
+}
+
+/// What Docker mounts into every container.
+fn defaults(spec: &Spec) -> Vec<(&'static str, &'static str, Vec<String>)> {
+    let own = |options: &[&str]| options.iter().map(|option| option.to_string()).collect::<Vec<_>>();
+    let access = if spec.privileged { "rw" } else { "ro" };
+    vec![
+        ("/proc", "proc", own(&["nosuid", "noexec", "nodev"])),
+        ("/dev", "tmpfs", own(&["nosuid", "strictatime", "mode=755", "size=65536k"])),
+        (
+            "/dev/pts",
+            "devpts",
+            own(&["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        ),
+        ("/sys", "sysfs", own(&["nosuid", "noexec", "nodev", access])),
+        ("/sys/fs/cgroup", "cgroup", own(&["nosuid", "noexec", "nodev", "relatime", access])),
+        ("/dev/mqueue", "mqueue", own(&["nosuid", "noexec", "nodev"])),
+        ("/dev/shm", "tmpfs", own(&["nosuid", "noexec", "nodev", "mode=1777", &format!("size={SHM_BYTES}")])),
+    ]
+}
+
+fn linux(launch: &Launch) -> Value {
+    let spec = &launch.spec;
+    let mut namespaces: Vec<Value> =
+        ["pid", "mount", "uts", "ipc"].iter().map(|kind| json!({ "type": kind })).collect();
+    if let Some(path) = &spec.network_namespace {
+        namespaces.push(json!({ "type": "network", "path": path }));
+    }
+    let mut linux = json!({
+        "namespaces": namespaces,
+        "cgroupsPath": launch.cgroup,
+        "resources": resources(&spec.resources, spec.privileged),
+        "sysctl": spec.sysctls,
+    });
+    if spec.privileged {
+        linux["devices"] = host_devices(Path::new("/dev")).into();
+    } else {
+        linux["maskedPaths"] = json!(MASKED);
+        linux["readonlyPaths"] = json!(READ_ONLY);
+    }
+    linux
+}
+
+fn resources(limits: &Resources, privileged: bool) -> Value {
+    let Resources { memory_bytes, memory_reservation_bytes, nano_cpus, cpu_shares, cpuset_cpus, pids } =
+        limits;
+    let mut resources = json!({ "devices": [{ "allow": privileged, "access": "rwm" }] });
+    let mut set = |family: &str, key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            resources[family][key] = value;
+        }
+    };
+    set("memory", "limit", memory_bytes.map(Value::from));
+    set("memory", "reservation", memory_reservation_bytes.map(Value::from));
+    let quota =
+        nano_cpus.map(|nanos| u64::try_from(u128::from(nanos) * u128::from(PERIOD_US) / 1_000_000_000));
+    set("cpu", "quota", quota.map(|quota| quota.unwrap_or(u64::MAX >> 1).max(1_000).into()));
+    set("cpu", "period", nano_cpus.map(|_| PERIOD_US.into()));
+    set("cpu", "shares", cpu_shares.map(Value::from));
+    set("cpu", "cpus", cpuset_cpus.clone().map(Value::from));
+    set("pids", "limit", pids.map(Value::from));
+    resources
+}
+
+/// Lists the device nodes of the host, which a privileged container gets.
+fn host_devices(dir: &Path) -> Vec<Value> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let Ok(meta) = entry.metadata() else { continue };
+        let kind = meta.file_type();
+        // These belong to mounts of the container's own.
+        let is_own = dir == Path::new("/dev")
+            && ["pts", "shm", "mqueue", "fd", "console", "ptmx"].iter().any(|own| name == *own);
+        if kind.is_dir() && !is_own {
+            found.extend(host_devices(&path));
+        } else if (kind.is_char_device() || kind.is_block_device()) && !is_own {
+            let (major, minor) = (libc::major(meta.rdev()), libc::minor(meta.rdev()));
+            found.push(json!({
+                "path": path, "type": if kind.is_char_device() { "c" } else { "b" },
+                "major": major, "minor": minor, "fileMode": meta.mode() & 0o7777, "uid": meta.uid(), "gid": meta.gid(),
+            }));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_share_becomes_a_quota_per_period() {
+        let limits = Resources { nano_cpus: Some(1_500_000_000), pids: Some(7), ..Resources::default() };
+
+        let made = resources(&limits, false);
+
+        assert_eq!(
+            (made["cpu"]["quota"].as_u64(), made["cpu"]["period"].as_u64()),
+            (Some(150_000), Some(100_000))
+        );
+        assert_eq!(made["pids"]["limit"].as_u64(), Some(7));
+        assert!(made.get("memory").is_none());
+    }
+
+    #[test]
+    fn environment_is_completed_and_never_overruled() {
+        let spec =
+            Spec { hostname: "h".into(), env: vec!["PATH=/x".into(), "GONE".into()], ..Spec::default() };
+
+        assert_eq!(environment(&spec), ["HOSTNAME=h", "PATH=/x"]);
+        assert_eq!(environment(&Spec::default()), [PATH]);
+    }
+
+    #[test]
+    fn own_mount_replaces_the_default_and_parents_come_first() {
+        let tmpfs = |target: &str| Mount {
+            target: target.into(),
+            kind: MountKind::Tmpfs { size_bytes: None, mode: None },
+            read_only: false,
+        };
+        let spec = Spec { mounts: vec![tmpfs("/a/b"), tmpfs("/a"), tmpfs("/dev/shm")], ..Spec::default() };
+
+        let all = mounts(&spec, &[]);
+        let targets: Vec<&str> = all.iter().map(|mount| mount["destination"].as_str().unwrap()).collect();
+
+        assert_eq!(targets.iter().filter(|target| **target == "/dev/shm").count(), 1);
+        let at = |wanted: &str| targets.iter().position(|target| *target == wanted).unwrap();
+        assert!(at("/a") < at("/a/b"));
+    }
+}

@@ -1,0 +1,184 @@
+//! Makes a container ready: root, namespaces, cgroup, streams; its first process is parked before the program.
+
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+
+use libcontainer::container::Container;
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::syscall::syscall::SyscallType;
+use nix::fcntl::OFlag;
+use nix::unistd::{Gid, Uid, fchown, pipe2};
+
+use super::console::Console;
+use super::kernel::Pidfd;
+use super::oci::{self, Rights};
+use super::payload::Payload;
+use super::user::User;
+use super::{root, setup, user};
+use crate::place::{self, Launch};
+use crate::seccomp::default_filter;
+use crate::talk::Failure;
+
+/// A parked container and the shim's ends of its streams.
+pub(super) struct Prepared {
+    pub container: Container,
+    pub pid: i32,
+    pub process: Pidfd,
+    pub listener: UnixListener,
+    /// Tells how executing the program went.
+    pub report: fs::File,
+    /// Standard output, or the terminal.
+    pub output: OwnedFd,
+    /// Standard error; none with a terminal.
+    pub errors: Option<OwnedFd>,
+    /// Kept open so that the container's standard input stays open.
+    pub input: Option<OwnedFd>,
+}
+
+/// Does everything up to the execution of the program.
+pub(super) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
+    let spec = &launch.spec;
+    root::leave_host_mounts().map_err(setup)?;
+    let rootfs = root::mount_root(&launch.place, &spec.layers).map_err(setup)?;
+    let user = user::look_up(&rootfs, &spec.user, &spec.groups).map_err(setup)?;
+    root::make_dir(&rootfs, spec.cwd.as_ref()).map_err(setup)?;
+    let files = root::write_files(&launch.place, spec).map_err(setup)?;
+    drop(rootfs);
+
+    let rights = Rights::of(spec, &user).map_err(setup)?;
+    let document = oci::document(launch, &user, rights, &files);
+    let config = launch.place.dir.join("config.json");
+    let runtime = launch.place.runtime();
+    place::write(&config, &document)
+        .map_err(|error| setup(format!("write {}: {error}", config.display())))?;
+    fs::create_dir_all(&runtime)
+        .map_err(|error| setup(format!("make directory {}: {error}", runtime.display())))?;
+    build(launch, &user, rights)
+}
+
+fn build(launch: &Launch, user: &User, rights: Rights) -> Result<Prepared, Failure> {
+    let spec = &launch.spec;
+    let io = |doing: &'static str| move |error: std::io::Error| setup(format!("{doing}: {error}"));
+    let nix = |doing: &'static str| move |errno: nix::errno::Errno| setup(format!("{doing}: {errno}"));
+
+    let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(nix("make a pipe"))?;
+    let payload = Payload {
+        filter: oci::is_filtered(spec).then(|| default_filter(rights.wanted)),
+        bounding: rights.wanted,
+        held: rights.held,
+        init: spec.init,
+        report: report_end.as_raw_fd(),
+    };
+    let builder = ContainerBuilder::new(spec.id.clone(), SyscallType::default())
+        .with_executor(payload)
+        .with_root_path(launch.place.runtime())
+        .map_err(|error| setup(chain(&error)))?;
+    let console = match spec.tty {
+        true => Some(Console::open(&launch.place.runtime()).map_err(io("make a terminal socket"))?),
+        false => None,
+    };
+    let mut streams = None;
+    let builder = match &console {
+        Some(console) => builder.with_console_socket(Some(console.path())),
+        None => {
+            let made = Streams::make(spec.open_stdin, user).map_err(nix("make a pipe"))?;
+            let (ends, inner) = made;
+            streams = Some(ends);
+            builder.with_stdin(inner.input).with_stdout(inner.output).with_stderr(inner.errors)
+        }
+    };
+    let built = builder.as_init(&launch.place.dir).with_systemd(false).with_detach(true).build();
+    drop(report_end);
+    let mut report = fs::File::from(report);
+    let container = built.map_err(|error| reported(&mut report).unwrap_or_else(|| setup(chain(&error))))?;
+
+    let pid = container.pid().map(|pid| pid.as_raw()).ok_or_else(|| setup("the first process is gone"))?;
+    let process = Pidfd::open(pid).map_err(io("watch the first process"))?;
+    let ends = match (streams, console) {
+        (Some(ends), _) => ends,
+        (None, Some(console)) => {
+            let output = console.take().map_err(io("take the terminal"))?;
+            Streams { input: None, output, errors: None }
+        }
+        (None, None) => return Err(setup("the container has no streams")),
+    };
+    let listener = listen(launch).map_err(io("listen on the shim's socket"))?;
+    let Streams { input, output, errors } = ends;
+    Ok(Prepared { container, pid, process, listener, report, output, errors, input })
+}
+
+/// The shim's ends of a container's streams.
+struct Streams {
+    input: Option<OwnedFd>,
+    output: OwnedFd,
+    errors: Option<OwnedFd>,
+}
+
+/// The container's ends.
+struct Inner {
+    input: OwnedFd,
+    output: OwnedFd,
+    errors: OwnedFd,
+}
+
+impl Streams {
+    fn make(open_stdin: bool, user: &User) -> nix::Result<(Streams, Inner)> {
+        let (output, output_in) = pipe2(OFlag::O_CLOEXEC)?;
+        let (errors, errors_in) = pipe2(OFlag::O_CLOEXEC)?;
+        let (input, input_in) = if open_stdin {
+            let (inner, outer) = pipe2(OFlag::O_CLOEXEC)?;
+            (Some(outer), inner)
+        } else {
+            let null = OpenOptions::new().read(true).open("/dev/null");
+            (
+                None,
+                null.map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?
+                    .into(),
+            )
+        };
+        // Programs open /dev/stdout by its name, for which the pipe must be theirs.
+        for end in [output_in.as_fd(), errors_in.as_fd()] {
+            fchown(end, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
+        }
+        let inner = Inner { input: input_in, output: output_in, errors: errors_in };
+        Ok((Streams { input, output, errors: Some(errors) }, inner))
+    }
+}
+
+/// Reads what the container told about executing its program; none if all went well.
+pub(super) fn reported(report: &mut fs::File) -> Option<Failure> {
+    let mut text = Vec::new();
+    // What cannot be read cannot be told either.
+    let _ = report.read_to_end(&mut text);
+    // The refusal may be told twice; the first counts.
+    let mut told = serde_json::Deserializer::from_slice(&text).into_iter::<Failure>();
+    told.next().and_then(Result::ok)
+}
+
+fn listen(launch: &Launch) -> std::io::Result<UnixListener> {
+    let path = &launch.place.socket;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Writes an error with all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = inner.source();
+    }
+    text
+}
