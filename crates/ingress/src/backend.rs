@@ -1,0 +1,145 @@
+//! One backend at run time: its counters, and the memory of its last failure.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::choose::State;
+use crate::{Backend, BackendCounters};
+
+/// Counts what goes to a backend; shared by all worker threads.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) backend: Backend,
+    born: Instant,
+    active: AtomicUsize,
+    total: AtomicU64,
+    failed: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    /// Milliseconds after `born` until which it is avoided.
+    avoided_until_ms: AtomicU64,
+}
+
+/// Counts as an active connection while it lives.
+#[derive(Debug)]
+pub(crate) struct Use {
+    member: Arc<Member>,
+}
+
+impl Member {
+    pub(crate) fn new(backend: Backend) -> Member {
+        Member {
+            backend,
+            born: Instant::now(),
+            active: AtomicUsize::new(0),
+            total: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            avoided_until_ms: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let active = self.active.load(Ordering::Relaxed);
+        match self.avoided_until_ms.load(Ordering::Relaxed) {
+            0 => State::Usable(active),
+            until if self.age_ms() >= until => State::Usable(active),
+            _ => State::Avoided(active),
+        }
+    }
+
+    pub(crate) fn begin(self: &Arc<Self>) -> Use {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        self.total.fetch_add(1, Ordering::Relaxed);
+        Use { member: self.clone() }
+    }
+
+    pub(crate) fn counters(&self) -> BackendCounters {
+        BackendCounters {
+            backend: self.backend.clone(),
+            active: self.active.load(Ordering::Relaxed),
+            total: self.total.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            bytes_in: self.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.bytes_out.load(Ordering::Relaxed),
+        }
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.born.elapsed().as_millis() as u64
+    }
+}
+
+impl Use {
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.member.backend
+    }
+
+    /// Notes that the backend did not serve the connection, and keeps others away for a while.
+    pub(crate) fn failed(&self, avoid: Duration) {
+        self.member.failed.fetch_add(1, Ordering::Relaxed);
+        let until = self.member.age_ms() + avoid.as_millis() as u64;
+        self.member.avoided_until_ms.store(until, Ordering::Relaxed);
+    }
+
+    /// Notes that the backend took a connection, so that nobody needs to avoid it.
+    pub(crate) fn answered(&self) {
+        if self.member.avoided_until_ms.load(Ordering::Relaxed) != 0 {
+            self.member.avoided_until_ms.store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn count_in(&self, bytes: usize) {
+        self.member.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_out(&self, bytes: usize) {
+        self.member.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.member.active.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member() -> Arc<Member> {
+        let address = "127.0.0.1:1".parse().unwrap();
+        Arc::new(Member::new(Backend { address, task: "t".into() }))
+    }
+
+    #[test]
+    fn use_is_counted_while_it_lives() {
+        let member = member();
+
+        let first = member.begin();
+        let second = member.begin();
+        assert_eq!(member.state(), State::Usable(2));
+        drop((first, second));
+
+        assert_eq!(member.state(), State::Usable(0));
+        assert_eq!(member.counters().total, 2);
+    }
+
+    #[test]
+    fn failure_is_remembered_for_a_while_or_until_an_answer() {
+        let member = member();
+        let member_use = member.begin();
+
+        member_use.failed(Duration::from_secs(60));
+        assert_eq!(member.state(), State::Avoided(1));
+        member_use.answered();
+        assert_eq!(member.state(), State::Usable(1));
+        member_use.failed(Duration::ZERO);
+        assert_eq!(member.state(), State::Usable(1));
+
+        assert_eq!(member.counters().failed, 2);
+    }
+}

@@ -1,0 +1,205 @@
+//! The proxy's handle: its threads, and what they are told.
+
+use std::fmt;
+use std::io;
+use std::num::NonZero;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::apply::Ports;
+use crate::connection::Patience;
+use crate::worker::{Command, Worker};
+use crate::{PortCounters, PortProblem, Table};
+
+/// How often a port that could not be opened is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// More threads than this gain nothing a single node's network card could carry.
+const THREADS_MAX: usize = 8;
+
+/// Is run on each worker thread before its first connection.
+pub type ThreadStart = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+/// Says how the proxy works.
+#[derive(Clone)]
+pub struct Config {
+    /// Worker threads, each with listeners of its own.
+    pub threads: usize,
+    /// Moves a worker thread to where backends can be reached.
+    pub on_thread_start: ThreadStart,
+    /// How long a backend may take to accept a connection before another is tried.
+    pub connect_timeout: Duration,
+    /// How many backends are tried for one client.
+    pub attempts_max: usize,
+    /// How long a backend that failed is avoided while others are there.
+    pub avoid_failed: Duration,
+    /// How much of what a client sent is remembered until its backend answers, to give it to another if need be;
+    /// only requests that are safe to repeat are.
+    pub repeat_bytes_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+        Config {
+            threads,
+            on_thread_start: Arc::new(|| Ok(())),
+            connect_timeout: Duration::from_secs(1),
+            attempts_max: 3,
+            avoid_failed: Duration::from_secs(2),
+            repeat_bytes_max: 16 * 1024,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config {
+            threads,
+            on_thread_start: _,
+            connect_timeout,
+            attempts_max,
+            avoid_failed,
+            repeat_bytes_max,
+        } = self;
+        f.debug_struct("Config")
+            .field("threads", threads)
+            .field("connect_timeout", connect_timeout)
+            .field("attempts_max", attempts_max)
+            .field("avoid_failed", avoid_failed)
+            .field("repeat_bytes_max", repeat_bytes_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Says why the proxy could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A worker thread could not be started or prepared.
+    #[error("start ingress worker {worker}")]
+    Worker {
+        /// Its number.
+        worker: usize,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The thread that opens ports again could not be started.
+    #[error("start the ingress retry thread")]
+    Retry(#[source] io::Error),
+}
+
+/// Is the running proxy; dropped without [`Ingress::shutdown`], it ends at once with all its connections.
+#[derive(Debug)]
+pub struct Ingress {
+    ports: Arc<Ports>,
+    workers: Vec<Worker>,
+    /// Wakes the thread that opens ports again; closed, it ends that thread.
+    retry: Option<mpsc::Sender<()>>,
+    retrying: Option<JoinHandle<()>>,
+}
+
+impl Ingress {
+    /// Starts the worker threads; no port is open yet.
+    ///
+    /// Ports open in the network namespace of the thread that calls this, or [`Ingress::apply`].
+    pub fn start(config: Config) -> Result<Ingress, Error> {
+        let Config {
+            threads,
+            on_thread_start,
+            connect_timeout,
+            attempts_max,
+            avoid_failed,
+            repeat_bytes_max,
+        } = config;
+        let patience = Patience { connect: connect_timeout, attempts_max, avoid_failed, repeat_bytes_max };
+        let start = |worker: usize| {
+            let prepare = on_thread_start.clone();
+            Worker::start(format!("ingress-{worker}"), move || prepare(), patience)
+                .map_err(|source| Error::Worker { worker, source })
+        };
+        let workers: Vec<_> = (0..threads.max(1)).map(start).collect::<Result<_, _>>()?;
+        let ports = Arc::new(Ports::new(workers.iter().map(|worker| worker.commands.clone()).collect()));
+        let (retry, wakes) = mpsc::channel();
+        let retried = ports.clone();
+        let run = move || retry_ports(&retried, &wakes);
+        let retrying =
+            std::thread::Builder::new().name("ingress-retry".into()).spawn(run).map_err(Error::Retry)?;
+        Ok(Ingress { ports, workers, retry: Some(retry), retrying: Some(retrying) })
+    }
+
+    /// Opens and closes ports and changes their backends; established connections go on.
+    ///
+    /// Returns the ports that could not be opened. They are tried again every second and with the next table. A port
+    /// that was closed is free when this returns, which may take until the workers noticed.
+    pub fn apply(&self, table: Table) -> Vec<PortProblem> {
+        let problems = self.ports.apply(table);
+        if let Some(retry) = self.retry.as_ref().filter(|_| !problems.is_empty()) {
+            let _ = retry.send(());
+        }
+        problems
+    }
+
+    /// Returns the ports of the last table that are not open at this moment.
+    pub fn problems(&self) -> Vec<PortProblem> {
+        self.ports.problems()
+    }
+
+    /// Returns what went through, by port.
+    pub fn counters(&self) -> Vec<PortCounters> {
+        self.ports.counters()
+    }
+
+    /// Closes all ports at once, lets open connections go on for at most `grace`, and ends.
+    pub async fn shutdown(mut self, grace: Duration) {
+        self.end_retrying();
+        let mut finished = Vec::new();
+        for worker in &self.workers {
+            let (done, receiver) = oneshot::channel();
+            if worker.commands.send(Command::Finish(grace, done)).is_ok() {
+                finished.push(receiver);
+            }
+        }
+        for receiver in finished {
+            // A worker that ended early has no connections left.
+            let _ = receiver.await;
+        }
+    }
+
+    fn end_retrying(&mut self) {
+        self.retry = None;
+        if let Some(retrying) = self.retrying.take() {
+            // It holds no lock while it waits and ends at once.
+            let _ = retrying.join();
+        }
+    }
+}
+
+impl Drop for Ingress {
+    fn drop(&mut self) {
+        self.end_retrying();
+        for worker in self.workers.drain(..) {
+            let (done, _) = oneshot::channel();
+            let _ = worker.commands.send(Command::Finish(Duration::ZERO, done));
+            let _ = worker.thread.join();
+        }
+    }
+}
+
+/// Opens waiting ports again whenever woken, then every second until none waits.
+fn retry_ports(ports: &Ports, wakes: &mpsc::Receiver<()>) {
+    while wakes.recv().is_ok() {
+        loop {
+            match wakes.recv_timeout(RETRY) {
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Ok(()) => {}
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    if !ports.retry() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Opens the listeners of a published port.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use std::time::Duration;
+
+/// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// A client that vanished without a word is noticed after this long, plus the kernel's probes.
+const KEEPALIVE: Duration = Duration::from_secs(300);
+
+/// Opens `count` listeners that share a port, for all addresses of this host, IPv4 and IPv6.
+///
+/// The kernel spreads connections over them, so that each worker accepts its own.
+pub(crate) fn listen(port: u16, count: usize) -> io::Result<Vec<TcpListener>> {
+    let (domain, address) = address(port);
+    // Listeners that share a port share it with strangers that ask for it too: a plain bind does not.
+    let probe = socket(domain)?;
+    probe.bind(&address.into())?;
+    drop(probe);
+    (0..count).map(|_| listener(domain, address)).collect()
+}
+
+/// Returns the widest address this host has: without IPv6 in the kernel, IPv4 only.
+fn address(port: u16) -> (Domain, SocketAddr) {
+    if Socket::new(Domain::IPV6, Type::STREAM, None).is_ok() {
+        (Domain::IPV6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
+    } else {
+        (Domain::IPV4, SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+    }
+}
+
+fn socket(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    if domain == Domain::IPV6 {
+        socket.set_only_v6(false)?;
+    }
+    // Connections of a former listener may still be ending.
+    socket.set_reuse_address(true)?;
+    Ok(socket)
+}
+
+fn listener(domain: Domain, address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(domain)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    // Accepted connections inherit these, which saves a system call each.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,190 @@
+//! Carries bytes both ways between a client and a backend until both are done.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::backend::Use;
+use crate::repeat::may_repeat;
+
+/// Bytes read at once: larger ones gained nothing with 1 MiB bodies, smaller ones cost system calls.
+const CHUNK_BYTES: usize = 128 * 1024;
+
+thread_local! {
+    /// One buffer per worker thread: a connection owns memory only while its reader is slower than its writer.
+    static CHUNK: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK_BYTES].into_boxed_slice());
+}
+
+/// Says how a relay ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Both sides closed in their own time.
+    Closed,
+    /// A connection broke; the other side must not take it for a regular end.
+    Broken,
+    /// The backend broke before its first byte, and the client may be served by another.
+    Unanswered(Opening),
+}
+
+/// Remembers what the client sent until the backend answers, so that another backend can be given the same.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    sent: Option<Vec<u8>>,
+    limit: usize,
+    /// The client closed its side while the opening was going on.
+    client_closed: bool,
+}
+
+impl Opening {
+    pub(crate) fn new(limit: usize) -> Opening {
+        Opening { sent: Some(Vec::new()), limit, client_closed: false }
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        if let Some(sent) = &mut self.sent {
+            if sent.len() + bytes.len() <= self.limit {
+                sent.extend_from_slice(bytes);
+            } else {
+                self.sent = None;
+            }
+        }
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.sent.as_deref().is_some_and(may_repeat)
+    }
+}
+
+/// Is one direction.
+#[derive(Default)]
+struct Half {
+    /// What was read and not yet written, from `written` on.
+    pending: Vec<u8>,
+    written: usize,
+    is_read: bool,
+    is_shut: bool,
+}
+
+/// Says which side of a direction failed.
+enum Fault {
+    Reading,
+    Writing,
+}
+
+/// Relays until both directions ended; what an earlier backend left unanswered is sent first.
+pub(crate) async fn relay(
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    opening: Opening,
+    counted: &Use,
+) -> End {
+    let repeated = opening.sent.clone().unwrap_or_default();
+    let mut forth = Half { pending: repeated, is_read: opening.client_closed, ..Half::default() };
+    let mut back = Half::default();
+    let mut opening = Some(opening);
+    let result = poll_fn(|context| {
+        let first = forth.poll(client, server, context, |bytes| {
+            counted.count_in(bytes.len());
+            if let Some(opening) = &mut opening {
+                opening.note(bytes);
+            }
+        });
+        if let Poll::Ready(Err(fault)) = first {
+            return Poll::Ready(Err(matches!(fault, Fault::Writing)));
+        }
+        let second = back.poll(server, client, context, |bytes| {
+            counted.count_out(bytes.len());
+            opening = None;
+        });
+        if let Poll::Ready(Err(fault)) = second {
+            return Poll::Ready(Err(matches!(fault, Fault::Reading)));
+        }
+        if back.is_read {
+            // A regular end is an answer too, and the client has been told.
+            opening = None;
+        }
+        if first.is_ready() && second.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    });
+    match result.await {
+        Ok(()) => End::Closed,
+        Err(by_server) => match opening.filter(|opening| by_server && opening.may_repeat()) {
+            Some(mut opening) => {
+                opening.client_closed = forth.is_read;
+                End::Unanswered(opening)
+            }
+            None => End::Broken,
+        },
+    }
+}
+
+impl Half {
+    /// Moves what can be moved at this moment; ready once the end was carried over too.
+    fn poll(
+        &mut self,
+        from: &mut TcpStream,
+        to: &mut TcpStream,
+        context: &mut Context<'_>,
+        mut seen: impl FnMut(&[u8]),
+    ) -> Poll<Result<(), Fault>> {
+        if self.is_shut {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            ready!(self.poll_flush(to, context)).map_err(|_| Fault::Writing)?;
+            if self.is_read {
+                // A client that is gone by then has nothing to be told.
+                let _ = ready!(Pin::new(&mut *to).poll_shutdown(context));
+                self.is_shut = true;
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_pass(from, to, context, &mut seen))?;
+        }
+    }
+
+    /// Writes what is pending.
+    fn poll_flush(&mut self, to: &mut TcpStream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.pending.len() {
+            let rest = &self.pending[self.written..];
+            let written = ready!(Pin::new(&mut *to).poll_write(context, rest))?;
+            self.written += written;
+        }
+        if !self.pending.is_empty() {
+            self.pending = Vec::new();
+            self.written = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads a chunk and writes as much of it as the other side takes; the rest is pending.
+    fn poll_pass(
+        &mut self,
+        from: &mut TcpStream,
+        to: &mut TcpStream,
+        context: &mut Context<'_>,
+        seen: &mut impl FnMut(&[u8]),
+    ) -> Poll<Result<(), Fault>> {
+        CHUNK.with_borrow_mut(|chunk| {
+            let mut buffer = ReadBuf::new(chunk);
+            ready!(Pin::new(from).poll_read(context, &mut buffer)).map_err(|_| Fault::Reading)?;
+            let bytes = buffer.filled();
+            if bytes.is_empty() {
+                self.is_read = true;
+                return Poll::Ready(Ok(()));
+            }
+            seen(bytes);
+            let written = match Pin::new(to).poll_write(context, bytes) {
+                Poll::Ready(written) => written.map_err(|_| Fault::Writing)?,
+                Poll::Pending => 0,
+            };
+            if written < bytes.len() {
+                self.pending = bytes[written..].to_vec();
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+}
