@@ -22,8 +22,6 @@ pub struct Config {
     pub election_ticks_max: usize,
     /// Ticks between a leader's heartbeats.
     pub heartbeat_ticks: usize,
-    /// Seed of the election timeouts; `None` draws one from the system.
-    pub seed: Option<u64>,
     /// Entries applied since the last snapshot that cause the next one.
     pub snapshot_every: u64,
     /// Log bytes in memory that cause a snapshot before `snapshot_every` is reached.
@@ -57,7 +55,6 @@ impl Default for Config {
             // election, a collision costs one more round, not an outage.
             election_ticks_max: 16,
             heartbeat_ticks: 1,
-            seed: None,
             snapshot_every: 10_000,
             snapshot_bytes: 16 << 20,
             keep_for_slow_followers: 500,

@@ -77,7 +77,7 @@ impl<V: Clone + Send + Sync + 'static> Raft<V> {
         let (opened_config, opened_start) = (config.clone(), start.clone());
         let opening = tokio::task::spawn_blocking(move || {
             let (store, log) = start::open(&opened_config, &opened_start, &mut machine)?;
-            let replica = Replica::new(opened_config, machine, log)?;
+            let replica = Replica::new(opened_config, machine, log, rand::random())?;
             Ok::<_, StartError>((store, replica))
         });
         let (store, replica) = match opening.await {

@@ -33,6 +33,9 @@ mod snapshot;
 mod start;
 mod status;
 
+#[cfg(test)]
+mod sim;
+
 pub use config::{Config, Start};
 pub use disk::Error as DiskError;
 pub use error::{MemberError, ProposeError, ReadError, StartError};

@@ -99,9 +99,8 @@ impl Membership {
     }
 
     pub fn decode(from: &mut Reader<'_>) -> Option<Self> {
-        let mut conf = ConfState::default();
-        conf.voters = from.numbers()?;
-        conf.learners = from.numbers()?;
+        let (voters, learners) = (from.numbers()?, from.numbers()?);
+        let conf = ConfState { voters, learners, ..ConfState::default() };
         let removed = from.numbers()?.into_iter().collect();
         let peers = (0..from.count()?)
             .map(|_| Some((from.number()?, Peer::decode(from.bytes()?)?)))

@@ -89,38 +89,13 @@ impl Store {
         Ok(Opened { store, log, state })
     }
 
-    /// Fits the log to the newest snapshot: a crash may have come between the two.
-    fn reconcile(&mut self, mut log: Log, mut hard: HardState, meta: Option<Meta>) -> Result<Log, Error> {
-        let Some(meta) = meta else {
-            if log.base().index > 0 {
-                return Err(Error::damaged(&self.folder.dir, "the snapshot that its log builds on is gone"));
-            }
-            log.hard = hard;
-            return Ok(log);
-        };
-        let position = meta.position;
-        if log.base().index > position.index {
-            let what = format!(
-                "its log starts behind entry {} but its newest snapshot ends at {}",
-                log.base().index,
-                position.index
-            );
-            return Err(Error::damaged(&self.folder.dir, what));
+    fn reconcile(&mut self, log: Log, hard: HardState, meta: Option<Meta>) -> Result<Log, Error> {
+        let dir = &self.folder.dir;
+        let (log, fit) = fit(log, hard, meta).map_err(|what| Error::damaged(dir, what))?;
+        match fit {
+            Fit::AsIs => {}
+            Fit::StartAgain => self.wal.reset(&log.hard, log.base())?,
         }
-        hard.term = hard.term.max(position.term);
-        hard.commit = hard.commit.max(position.index);
-        if log.term_at(position.index) != Some(position.term) {
-            log.reset(position);
-            self.wal.reset(&hard, position)?;
-        }
-        if hard.commit > log.last().index {
-            let what =
-                format!("entry {} was committed but the log ends at {}", hard.commit, log.last().index);
-            return Err(Error::damaged(&self.folder.dir, what));
-        }
-        log.hard = hard;
-        log.conf = meta.membership.conf.clone();
-        log.snapshot = Some(meta);
         Ok(log)
     }
 
@@ -168,6 +143,48 @@ impl Disk for Store {
             tracing::warn!(%error, "an outdated part of the log could not be removed");
         }
     }
+}
+
+/// What the log on disk needs so that it fits the newest snapshot.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Fit {
+    /// Nothing.
+    AsIs,
+    /// To be started again behind the snapshot.
+    StartAgain,
+}
+
+/// Fits the log to the newest snapshot: a crash may have come between the two.
+pub(crate) fn fit(mut log: Log, mut hard: HardState, meta: Option<Meta>) -> Result<(Log, Fit), String> {
+    let Some(meta) = meta else {
+        log.hard = hard;
+        return match log.base().index {
+            0 => Ok((log, Fit::AsIs)),
+            _ => Err("the snapshot that its log builds on is gone".into()),
+        };
+    };
+    let position = meta.position;
+    let base = log.base().index;
+    if base > position.index {
+        return Err(format!(
+            "its log starts behind entry {base} but its newest snapshot ends at {}",
+            position.index
+        ));
+    }
+    hard.term = hard.term.max(position.term);
+    hard.commit = hard.commit.max(position.index);
+    let is_joined = log.term_at(position.index) == Some(position.term);
+    if !is_joined {
+        log.reset(position);
+    }
+    let last = log.last().index;
+    if hard.commit > last {
+        return Err(format!("entry {} was committed but the log ends at {last}", hard.commit));
+    }
+    log.hard = hard;
+    log.conf = meta.membership.conf.clone();
+    log.snapshot = Some(meta);
+    Ok((log, if is_joined { Fit::AsIs } else { Fit::StartAgain }))
 }
 
 fn prepare(dir: &Path) -> Result<(File, DataKey), Error> {

@@ -297,11 +297,8 @@ fn encode_hard(out: &mut Writer, hard: &HardState) {
 }
 
 fn decode_hard(from: &mut Reader<'_>) -> Option<HardState> {
-    let mut hard = HardState::default();
-    hard.term = from.number()?;
-    hard.vote = from.number()?;
-    hard.commit = from.number()?;
-    Some(hard)
+    let (term, vote, commit) = (from.number()?, from.number()?, from.number()?);
+    Some(HardState { term, vote, commit, ..HardState::default() })
 }
 
 fn encode_base(base: &Base) -> Vec<u8> {
@@ -351,16 +348,13 @@ fn decode_batch(from: &mut Reader<'_>) -> Option<(HardState, Vec<Entry>)> {
 }
 
 fn decode_entry(from: &mut Reader<'_>) -> Option<Entry> {
-    let mut entry = Entry::default();
-    entry.index = from.number()?;
-    entry.term = from.number()?;
-    entry.entry_type = match from.number()? {
+    let (index, term) = (from.number()?, from.number()?);
+    let entry_type = match from.number()? {
         0 => EntryType::EntryNormal,
         1 => EntryType::EntryConfChange,
         2 => EntryType::EntryConfChangeV2,
         _ => return None,
     };
-    entry.data = from.bytes()?.to_vec().into();
-    entry.context = from.bytes()?.to_vec().into();
-    Some(entry)
+    let (data, context) = (from.bytes()?.to_vec().into(), from.bytes()?.to_vec().into());
+    Some(Entry { entry_type, index, term, data, context, ..Entry::default() })
 }

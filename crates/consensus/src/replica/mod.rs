@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::disk::{Disk, Error};
 use crate::log::{Log, Position};
 use crate::machine::StateMachine;
-use crate::member::{Membership, Peer};
+use crate::member::Membership;
 use crate::snapshot::Meta;
 
 /// Names a proposal, read or change until it is completed.
@@ -116,14 +116,14 @@ pub(crate) struct Replica<S: StateMachine> {
 
 impl<S: StateMachine> Replica<S> {
     /// Starts from what a folder holds; `machine` is in the state of the log's newest snapshot.
-    pub fn new(config: Config, machine: S, log: Log) -> Result<Self, Failure> {
+    /// The seed must be another one at each start: it also tells this start's reads from the last's.
+    pub fn new(config: Config, machine: S, log: Log, seed: u64) -> Result<Self, Failure> {
         let position = log.snapshot.as_ref().map(|meta| meta.position).unwrap_or_default();
         let membership = log.snapshot.as_ref().map(|meta| meta.membership.clone()).unwrap_or_default();
         let hard = log.hard.clone();
         let raft_config = raft_config(&config, position.index);
         let node = RawNode::new(&raft_config, log, &crate::bridge::logger())
             .map_err(|error| Failure::Raft(error.to_string()))?;
-        let seed = config.seed.unwrap_or_else(rand::random);
         let mut random = StdRng::seed_from_u64(seed ^ config.raft_id);
         let reads = Reads::new(config.raft_id, random.random());
         let mut replica = Self {
