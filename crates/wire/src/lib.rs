@@ -3,16 +3,21 @@
 //!
 //! * [`pb`]: the messages, clients and servers generated from `proto/`.
 //! * [`entry`], [`outcome`], [`snapshot`]: the bytes of what goes through the log.
+//! * [`assignment`]: what a node must know, as items with keys; [`journal`]: what an agent keeps.
 //! * `From<&model::X> for pb::X` and `TryFrom<pb::X> for model::X`: total conversions, whose
 //!   [`Error`] names the field.
 //!
 //! It never opens a connection and never decides anything.
 
+pub mod assignment;
 mod convert;
 pub mod entry;
 mod error;
 mod field;
+pub mod journal;
 pub mod outcome;
+#[cfg(test)]
+mod samples;
 mod secret;
 pub mod snapshot;
 

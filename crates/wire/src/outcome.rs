@@ -26,3 +26,31 @@ pub fn decode(bytes: &[u8]) -> Result<Result<u64, Conflict>, Error> {
         Kind::Conflict(conflict) => inside(conflict, "conflict").map(Err),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn an_empty_outcome_is_refused() {
+        assert_eq!(
+            decode(&[]).unwrap_err().to_string(),
+            "kind: is missing, or is of a kind that this version does not know"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_outcome_comes_back_as_it_was(outcome in samples::outcome()) {
+            prop_assert_eq!(decode(&encode(&outcome)).unwrap(), outcome);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+            let _ = decode(&bytes);
+        }
+    }
+}

@@ -81,3 +81,115 @@ impl Iterator for Objects<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples;
+
+    /// Returns a view of those objects that do not exclude an earlier one.
+    fn view_of(index: u64, objects: Vec<Object>) -> View {
+        let mut taken: Vec<Object> = Vec::new();
+        for object in objects {
+            taken.push(object);
+            if View::restore(index, taken.iter().cloned()).is_err() {
+                taken.pop();
+            }
+        }
+        View::restore(index, taken).unwrap()
+    }
+
+    fn any_view() -> impl Strategy<Value = View> {
+        let objects = proptest::collection::vec(samples::object(), 0..12);
+        (any::<u64>(), objects).prop_map(|(index, objects)| view_of(index, objects))
+    }
+
+    fn framed(messages: &[pb::Object], header: pb::SnapshotHeader) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        append(&header, &mut bytes);
+        for message in messages {
+            append(message, &mut bytes);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_newer_format_says_what_to_do() {
+        let header = pb::SnapshotHeader { format: 2, index: 1, object_count: 0 };
+
+        let refused = decode(&framed(&[], header)).unwrap_err();
+
+        assert_eq!(
+            refused.to_string(),
+            "the snapshot has format 2, this version reads up to 1: upgrade this node"
+        );
+    }
+
+    #[test]
+    fn a_wrong_object_is_named() {
+        let header = pb::SnapshotHeader { format: 1, index: 1, object_count: 1 };
+        let task = pb::Object { kind: Some(pb::object::Kind::Task(pb::Task::default())) };
+
+        let refused = decode(&framed(&[task], header)).unwrap_err();
+
+        assert_eq!(
+            refused.to_string(),
+            "objects[0].task.id: is missing, or is of a kind that this version does not know"
+        );
+    }
+
+    #[test]
+    fn nothing_is_not_a_snapshot() {
+        assert!(matches!(decode(&[]), Err(Error::Garbled { what: "snapshot header", .. })));
+        assert!(matches!(decode(&[0]), Err(Error::Format { found: 0, .. })));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_view_comes_back_as_it_was(view in any_view()) {
+            let bytes = encode(&view);
+
+            let decoded = decode(&bytes).unwrap();
+
+            prop_assert_eq!(encode(&decoded), bytes);
+            prop_assert_eq!(decoded, view);
+        }
+
+        #[test]
+        fn a_cut_or_doubled_snapshot_is_refused(view in any_view(), place in any::<prop::sample::Index>()) {
+            let bytes = encode(&view);
+            let objects: Vec<pb::Object> = view.objects().map(|object| (&object).into()).collect();
+            let header = |object_count| pb::SnapshotHeader { format: 1, index: 1, object_count };
+
+            let less = framed(&objects, header(objects.len() as u64 + 1));
+            let doubled = [objects.clone(), objects.clone()].concat();
+
+            prop_assert!(decode(&bytes[..place.index(bytes.len())]).is_err());
+            let is_length = matches!(decode(&less), Err(Error::Length { .. }));
+            prop_assert!(is_length);
+            if !objects.is_empty() {
+                let doubled = framed(&doubled, header(doubled.len() as u64));
+                prop_assert!(matches!(decode(&doubled), Err(Error::Contradiction(_))));
+            }
+        }
+
+        #[test]
+        fn damaged_bytes_do_not_make_it_panic(
+            view in any_view(), place in any::<prop::sample::Index>(), damage in any::<u8>(),
+        ) {
+            let mut bytes = encode(&view);
+            let place = place.index(bytes.len());
+            bytes[place] ^= damage;
+            let _ = decode(&bytes);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+            let _ = decode(&bytes);
+        }
+    }
+}
