@@ -21,6 +21,12 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
     pb::LogEntry::from(entry).encode_to_vec()
 }
 
+/// Returns how many bytes a change takes in an entry.
+pub fn size_of(change: &Change) -> usize {
+    // A field's tag and its length come before the message.
+    pb::Change::from(change).encoded_len() + 8
+}
+
 /// Returns the entry that these bytes hold.
 pub fn decode(bytes: &[u8]) -> Result<Entry, Error> {
     let entry = pb::LogEntry::decode(bytes).map_err(|source| Error::Garbled { what: "log entry", source })?;

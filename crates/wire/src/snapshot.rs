@@ -32,15 +32,16 @@ pub fn decode(bytes: &[u8]) -> Result<View, Error> {
         return Err(Error::Format { what: "snapshot", found: format, known: FORMAT });
     }
     let mut objects = Objects { rest, read: 0, failure: None };
-    let view = View::restore(index, &mut objects).map_err(Error::Contradiction);
+    let view = View::restore(index, &mut objects);
     let Objects { rest: _, read, failure } = objects;
-    match failure {
-        Some(failure) => Err(failure),
-        None if read != object_count => {
-            Err(Error::Length { what: "snapshot", found: read, expected: object_count })
-        }
-        None => view,
+    if let Some(failure) = failure {
+        return Err(failure);
     }
+    let view = view.map_err(Error::Contradiction)?;
+    if read != object_count {
+        return Err(Error::Length { what: "snapshot", found: read, expected: object_count });
+    }
+    Ok(view)
 }
 
 fn append(message: &impl Message, bytes: &mut Vec<u8>) {
