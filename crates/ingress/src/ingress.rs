@@ -31,6 +31,8 @@ pub struct Config {
     pub on_thread_start: ThreadStart,
     /// How long a backend may take to accept a connection before another is tried.
     pub connect_timeout: Duration,
+    /// The same for a backend that no other can stand in for: time for the kernel to ask it again.
+    pub connect_timeout_last: Duration,
     /// How many backends are tried for one client.
     pub attempts_max: usize,
     /// How long a backend that failed is avoided while others are there.
@@ -47,6 +49,7 @@ impl Default for Config {
             threads,
             on_thread_start: Arc::new(|| Ok(())),
             connect_timeout: Duration::from_secs(1),
+            connect_timeout_last: Duration::from_secs(4),
             attempts_max: 3,
             avoid_failed: Duration::from_secs(2),
             repeat_bytes_max: 16 * 1024,
@@ -60,6 +63,7 @@ impl fmt::Debug for Config {
             threads,
             on_thread_start: _,
             connect_timeout,
+            connect_timeout_last,
             attempts_max,
             avoid_failed,
             repeat_bytes_max,
@@ -67,6 +71,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("threads", threads)
             .field("connect_timeout", connect_timeout)
+            .field("connect_timeout_last", connect_timeout_last)
             .field("attempts_max", attempts_max)
             .field("avoid_failed", avoid_failed)
             .field("repeat_bytes_max", repeat_bytes_max)
@@ -109,11 +114,18 @@ impl Ingress {
             threads,
             on_thread_start,
             connect_timeout,
+            connect_timeout_last,
             attempts_max,
             avoid_failed,
             repeat_bytes_max,
         } = config;
-        let patience = Patience { connect: connect_timeout, attempts_max, avoid_failed, repeat_bytes_max };
+        let patience = Patience {
+            connect: connect_timeout,
+            connect_last: connect_timeout_last,
+            attempts_max,
+            avoid_failed,
+            repeat_bytes_max,
+        };
         let start = |worker: usize| {
             let prepare = on_thread_start.clone();
             Worker::start(format!("ingress-{worker}"), move || prepare(), patience)

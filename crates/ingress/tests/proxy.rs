@@ -363,14 +363,18 @@ fn port_in_use_is_reported_and_opened_when_it_is_free() {
 #[test]
 fn thousands_of_connections_are_open_at_once() {
     const CONNECTIONS: usize = 2_000;
-    let (soft, hard) = nix_free_limit();
+    let (soft, hard) = open_files_limit();
     assert!(
         soft >= 4 * CONNECTIONS as u64 + 100,
         "raise the limit of open files ({soft} of {hard}) for this test"
     );
     let ingress = start();
     let open = Arc::new(AtomicUsize::new(0));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // The standard library's backlog of 128 would overflow, and the kernel forget connections it had confirmed.
+    let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    listener.listen(4096).unwrap();
+    let listener = TcpListener::from(listener);
     let address = listener.local_addr().unwrap();
     let seen = open.clone();
     std::thread::spawn(move || {
@@ -391,7 +395,7 @@ fn thousands_of_connections_are_open_at_once() {
 }
 
 /// Reads the limit of open files (soft, hard).
-fn nix_free_limit() -> (u64, u64) {
+fn open_files_limit() -> (u64, u64) {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     let mut numbers = line.split_whitespace().skip(3).map(|number| number.parse().unwrap_or(u64::MAX));
