@@ -86,12 +86,16 @@ impl Spool {
         let mut entries = 0;
         while let Some(entry) = stream.next().map_err(unpack::Error::from_read)? {
             entries += 1;
+            let kept = spool.directory.path().join(entries.to_string());
             if entries > limits.entries_max {
                 return Err(unpack::Error::TooManyEntries { entries_max: limits.entries_max }.into());
             }
             let path = unpack::clean(&entry.path)?;
             match entry.kind {
-                Kind::File => spool.keep(path, &mut stream, &mut buffer)?,
+                Kind::File => {
+                    keep(&kept, &mut stream, &mut buffer)?;
+                    spool.files.insert(path, kept);
+                }
                 Kind::Symlink => {
                     spool.links.insert(path.clone(), beside(&path, &entry.link));
                 }
@@ -103,26 +107,6 @@ impl Spool {
         }
         stream.finish().map_err(unpack::Error::from_read)?;
         Ok(spool)
-    }
-
-    fn keep(
-        &mut self,
-        path: PathBuf,
-        stream: &mut TarStream<impl Read, Unobserved>,
-        buffer: &mut [u8],
-    ) -> Result<(), Error> {
-        let kept = self.directory.path().join(self.files.len().to_string());
-        let failed = |source| unpack::Error::Write { path: kept.clone(), source };
-        let mut file = File::create(&kept).map_err(failed)?;
-        loop {
-            let count = stream.read_body(buffer).map_err(unpack::Error::from_read)?;
-            if count == 0 {
-                break;
-            }
-            file.write_all(&buffer[..count]).map_err(failed)?;
-        }
-        self.files.insert(path, kept);
-        Ok(())
     }
 
     /// Returns the images, as the archive's own list names them.
@@ -218,6 +202,18 @@ impl Spool {
             }
         }
         Err(Error::Missing(name.to_owned()))
+    }
+}
+
+fn keep(kept: &Path, stream: &mut TarStream<impl Read, Unobserved>, buffer: &mut [u8]) -> Result<(), Error> {
+    let failed = |source| unpack::Error::Write { path: kept.to_owned(), source };
+    let mut file = File::create(kept).map_err(failed)?;
+    loop {
+        let count = stream.read_body(buffer).map_err(unpack::Error::from_read)?;
+        if count == 0 {
+            return Ok(());
+        }
+        file.write_all(&buffer[..count]).map_err(failed)?;
     }
 }
 

@@ -7,6 +7,8 @@
 //! Every layer is unpacked once, checked against its digests while it streams by, and shared by all images that have
 //! it. It never mounts anything, never runs anything, and knows neither containers nor clusters.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod archive;
 mod digest;
 mod disk;

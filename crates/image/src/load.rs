@@ -1,6 +1,8 @@
 //! Takes the images of an archive in.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use std::path::PathBuf;
+
+use futures_util::FutureExt;
 use tokio::io::AsyncRead;
 use tokio_util::io::SyncIoBridge;
 
@@ -14,7 +16,7 @@ use crate::platform::Platform;
 use crate::progress::{Detail, Reporter};
 use crate::pull::invalid;
 use crate::reference::Reference;
-use crate::store::{Complete, Images, blocking};
+use crate::store::{Complete, Images, Unpackings, blocking};
 
 /// One image that was loaded, once for each of its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +71,12 @@ impl Images {
             return Err(invalid(&shown, "its manifest and configuration differ in their number of layers"));
         }
         self.check_layer_count(&shown, layers.len())?;
-        let pins: Vec<Pin> = stream::iter(layers.into_iter().zip(diff_ids))
-            .map(|(file, diff_id)| self.load_layer(file, diff_id, &shown, reporter))
-            .buffer_unordered(self.inner.config.limits.layers_max.max(1))
-            .try_collect()
-            .await?;
+        let unpackings = Unpackings::default();
+        let mut loads = Vec::new();
+        for (file, diff_id) in layers.into_iter().zip(diff_ids) {
+            loads.push(self.load_layer(&unpackings, (file, diff_id), &shown, reporter).boxed());
+        }
+        let pins = unpackings.all(self, loads).await?;
         let images = self.clone();
         blocking(move || {
             let mut loaded: Vec<Loaded> =
@@ -89,8 +92,8 @@ impl Images {
 
     async fn load_layer(
         &self,
-        file: std::path::PathBuf,
-        diff_id: Digest,
+        unpackings: &Unpackings,
+        (file, diff_id): (PathBuf, Digest),
         shown: &str,
         reporter: &Reporter,
     ) -> Result<Pin, Error> {
@@ -102,11 +105,11 @@ impl Images {
         }
         let _permit = self.inner.parallel.acquire().await.map_err(|_closed| Error::Stopped)?;
         let (images, what) = (self.clone(), format!("layer {} of {shown}", diff_id.short()));
-        let layer = blocking(move || {
+        let unpacking = unpackings.run(move || {
             let packed = std::fs::File::open(&file).map_err(failed("open", &file))?;
             images.unpack_layer(packed, diff_id, &what)
-        })
-        .await?;
+        });
+        let layer = unpacking.await?;
         let whole = Detail { current: layer.tar_bytes, total: layer.tar_bytes };
         reporter.count(&diff_id.short(), "Loading layer", whole);
         Ok(pin)

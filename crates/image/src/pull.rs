@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::digest::Digest;
@@ -15,8 +15,8 @@ use crate::manifest::{ConfigFile, Descriptor, Document, Manifest, media_type_of,
 use crate::platform::Platform;
 use crate::progress::{Detail, Reporter};
 use crate::reference::Reference;
-use crate::registry::{self, Auth, Repository, Trust};
-use crate::store::{Complete, Images, blocking};
+use crate::registry::{self, Attempts, Auth, Repository, Trust};
+use crate::store::{Complete, Images, Unpackings, blocking};
 use crate::unpack;
 
 /// Pieces of a layer that wait to be unpacked; when full, the download waits.
@@ -44,6 +44,7 @@ struct Source {
     manifest: Manifest,
     config: Vec<u8>,
     diff_ids: Vec<Digest>,
+    unpackings: Unpackings,
 }
 
 impl Images {
@@ -113,23 +114,14 @@ impl Images {
     async fn source(&self, repository: Repository, platform: Option<&Platform>) -> Result<Source, Error> {
         let shown = repository.name().familiar();
         let (bytes, digest) = repository.document(None).await?;
-        let manifest = match Document::parse(&shown, &bytes)? {
-            Document::Manifest(manifest) => manifest,
-            Document::Index(manifests) => {
-                let wanted = platform.cloned().unwrap_or_else(Platform::host);
-                let none = || Error::NoMatchingPlatform { platform: wanted.to_string() };
-                let chosen = wanted.choose(&manifests).ok_or_else(none)?;
-                let (bytes, _) = repository.document(Some(chosen.digest)).await?;
-                match Document::parse(&shown, &bytes)? {
-                    Document::Manifest(manifest) => manifest,
-                    Document::Index(_) => return Err(invalid(&shown, "its index points at another index")),
-                }
-            }
+        let (manifest, is_chosen) = match Document::parse(&shown, &bytes)? {
+            Document::Manifest(manifest) => (manifest, false),
+            Document::Index(manifests) => (choose(&repository, &manifests, platform).await?, true),
         };
         let config = repository.small_blob(&manifest.config).await?;
         let parsed: ConfigFile = parse_json("image configuration", &config)?;
         let actual = Image::platform_of(&parsed);
-        if let Some(wanted) = platform.filter(|wanted| !wanted.accepts(&actual)) {
+        if let Some(wanted) = platform.filter(|wanted| !is_chosen && !wanted.accepts(&actual)) {
             let (wanted, actual) = (wanted.to_string(), actual.to_string());
             return Err(Error::OtherPlatform { name: shown, wanted, actual });
         }
@@ -138,7 +130,7 @@ impl Images {
             return Err(invalid(&shown, "its manifest and configuration differ in their number of layers"));
         }
         self.check_layer_count(&shown, diff_ids.len())?;
-        Ok(Source { repository, digest, manifest, config, diff_ids })
+        Ok(Source { repository, digest, manifest, config, diff_ids, unpackings: Unpackings::default() })
     }
 
     pub(crate) fn check_layer_count(&self, shown: &str, count: usize) -> Result<(), Error> {
@@ -158,12 +150,13 @@ impl Images {
                 reporter.status(Some(&descriptor.digest.short()), "Pulling fs layer").await;
             }
         }
-        let layers: Vec<_> = source.manifest.layers.iter().zip(source.diff_ids.iter().copied()).collect();
-        stream::iter(layers)
-            .map(|(descriptor, diff_id)| self.fetch_layer(source, descriptor, diff_id, reporter))
-            .buffer_unordered(self.inner.config.limits.layers_max.max(1))
-            .try_collect()
-            .await
+        let layers = source.manifest.layers.iter().zip(source.diff_ids.iter().copied());
+        let mut fetches = Vec::new();
+        for (descriptor, diff_id) in layers {
+            // Boxed: the compiler cannot show that a pull may move between threads otherwise.
+            fetches.push(self.fetch_layer(source, descriptor, diff_id, reporter).boxed());
+        }
+        source.unpackings.all(self, fetches).await
     }
 
     async fn fetch_layer(
@@ -182,13 +175,13 @@ impl Images {
             return Ok(pin);
         }
         let _permit = self.inner.parallel.acquire().await.map_err(|_closed| Error::Stopped)?;
-        let layer = source
-            .repository
-            .retry(async || match self.download(source, descriptor, diff_id, reporter).await {
-                Err(Error::Registry(error)) => Err(error),
-                other => Ok(other),
-            })
-            .await??;
+        let mut attempts = Attempts::default();
+        let layer = loop {
+            match self.download(source, descriptor, diff_id, reporter).await {
+                Err(Error::Registry(error)) => attempts.again_after(error).await?,
+                other => break other?,
+            }
+        };
         let size = Detail { current: layer.tar_bytes, total: layer.tar_bytes };
         reporter.count(&id, "Extracting", size);
         reporter.status(Some(&id), "Pull complete").await;
@@ -208,7 +201,7 @@ impl Images {
         let reader = PieceReader { receiver, current: Bytes::new(), is_ended: false };
         let images = self.clone();
         let what = format!("layer {} of {}", descriptor.digest.short(), source.repository.name().familiar());
-        let unpacking = blocking(move || images.unpack_layer(reader, diff_id, &what));
+        let unpacking = source.unpackings.run(move || images.unpack_layer(reader, diff_id, &what));
         let feeding = feed(pieces, sender, &source.repository, descriptor, reporter);
         let (fed, unpacked) = tokio::join!(feeding, unpacking);
         // What broke the stream is the cause; that unpacking failed on it follows.
@@ -232,6 +225,22 @@ impl Images {
             return Err(Error::LayerDiffers { name: what.to_owned(), expected, actual });
         }
         Ok(self.inner.layers.commit(staging, unpacked)?)
+    }
+}
+
+async fn choose(
+    repository: &Repository,
+    manifests: &[Descriptor],
+    platform: Option<&Platform>,
+) -> Result<Manifest, Error> {
+    let wanted = platform.cloned().unwrap_or_else(Platform::host);
+    let chosen = wanted.choose(manifests);
+    let chosen = chosen.ok_or_else(|| Error::NoMatchingPlatform { platform: wanted.to_string() })?;
+    let shown = repository.name().familiar();
+    let (bytes, _) = repository.document(Some(chosen.digest)).await?;
+    match Document::parse(&shown, &bytes)? {
+        Document::Manifest(manifest) => Ok(manifest),
+        Document::Index(_) => Err(invalid(&shown, "its index points at another index")),
     }
 }
 

@@ -245,13 +245,14 @@ impl Repository {
         const ACCEPTED: [&str; 4] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
         let asked = self.wire_name(digest);
         let wanted = digest.or(self.name.digest());
-        let bytes = self
-            .retry(async || {
-                let answer = self.client.pull_manifest_raw(&asked, &self.auth, &ACCEPTED).await;
-                answer.map_err(|error| self.translate(error, wanted))
-            })
-            .await?
-            .0;
+        let mut attempts = Attempts::default();
+        let bytes = loop {
+            let answer = self.client.pull_manifest_raw(&asked, &self.auth, &ACCEPTED).await;
+            match answer {
+                Ok((bytes, _)) => break bytes,
+                Err(error) => attempts.again_after(self.translate(error, wanted)).await?,
+            }
+        };
         let actual = crate::Digest::of(&bytes);
         match wanted {
             Some(wanted) if wanted != actual => Err(self.damaged(wanted, format!("it has {actual}"))),
@@ -261,18 +262,25 @@ impl Repository {
 
     /// Returns a small blob, its digest checked.
     pub(crate) async fn small_blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
-        self.retry(async || {
-            let mut stream = self.blob(descriptor).await?;
-            let mut bytes = Vec::new();
-            while let Some(piece) = stream.next().await {
-                bytes.extend_from_slice(&piece?);
-                if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
-                    return Err(self.damaged(descriptor.digest, "it is longer than 8 MiB".to_owned()));
-                }
+        let mut attempts = Attempts::default();
+        loop {
+            match self.small_blob_once(descriptor).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => attempts.again_after(error).await?,
             }
-            Ok(bytes)
-        })
-        .await
+        }
+    }
+
+    async fn small_blob_once(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        let mut stream = self.blob(descriptor).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece?);
+            if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
+                return Err(self.damaged(descriptor.digest, "it is longer than 8 MiB".to_owned()));
+            }
+        }
+        Ok(bytes)
     }
 
     /// Returns a blob as it comes; the last piece is an error unless digest and length are right.
@@ -295,21 +303,6 @@ impl Repository {
                 None => Error::Broken { digest: digest.short(), source: error },
             })
         }))
-    }
-
-    /// Repeats what fails for reasons that pass, a little later each time.
-    pub(crate) async fn retry<T>(&self, work: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-        let mut attempt = 1;
-        loop {
-            match work().await {
-                Err(error) if attempt < ATTEMPTS_MAX && error.is_transient() => {
-                    tracing::info!(registry = self.name.registry(), attempt, %error, "trying the registry again");
-                    tokio::time::sleep(back_off(attempt)).await;
-                    attempt += 1;
-                }
-                answer => return answer,
-            }
-        }
     }
 
     pub(crate) fn name(&self) -> &Reference {
@@ -418,10 +411,25 @@ fn read_roots(paths: &[PathBuf]) -> Result<Vec<Certificate>, Error> {
     Ok(roots)
 }
 
-/// Doubles from attempt to attempt, half of it random, so that many nodes do not come back at once.
-fn back_off(attempt: u32) -> Duration {
-    let whole = BACK_OFF * 2_u32.pow(attempt);
-    whole.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+/// Counts attempts at what fails for reasons that pass.
+#[derive(Default)]
+pub(crate) struct Attempts {
+    made: u32,
+}
+
+impl Attempts {
+    /// Waits until it is time to try again, a little longer each time; returns an error that is worth no other try.
+    pub(crate) async fn again_after(&mut self, error: Error) -> Result<(), Error> {
+        self.made += 1;
+        if self.made >= ATTEMPTS_MAX || !error.is_transient() {
+            return Err(error);
+        }
+        tracing::info!(attempt = self.made, %error, "trying the registry again");
+        // Half of it is random, so that many nodes do not come back at once.
+        let whole = BACK_OFF * 2_u32.pow(self.made);
+        tokio::time::sleep(whole.mul_f64(0.5 + rand::random::<f64>() / 2.0)).await;
+        Ok(())
+    }
 }
 
 fn chain(error: &OciDistributionError) -> String {

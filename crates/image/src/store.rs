@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::{BoxFuture, try_join_all};
 use nix::fcntl::{Flock, FlockArg};
+use tokio_util::task::TaskTracker;
 
 use crate::digest::Digest;
 use crate::disk::{self, failed};
@@ -235,12 +237,50 @@ where
     T: Send + 'static,
     F: FnOnce() -> Result<T, Error> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    outcome(tokio::task::spawn_blocking(work).await)
+}
+
+pub(crate) fn outcome<T>(joined: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+    match joined {
         Ok(answer) => answer,
         Err(stopped) => match stopped.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_cancelled) => Err(Error::Stopped),
         },
+    }
+}
+
+/// The layers of one image that are being unpacked. When one fails, the others are given up and waited for, so that
+/// nothing half-made is there when the failure is told.
+#[derive(Debug, Default)]
+pub(crate) struct Unpackings(TaskTracker);
+
+impl Unpackings {
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Error> + Send + 'static,
+    {
+        outcome(self.0.spawn_blocking(work).await)
+    }
+
+    /// Waits for all layers, or clears away what the failure of one leaves.
+    pub(crate) async fn all(
+        &self,
+        images: &Images,
+        layers: Vec<BoxFuture<'_, Result<Pin, Error>>>,
+    ) -> Result<Vec<Pin>, Error> {
+        let failure = match try_join_all(layers).await {
+            Ok(pins) => return Ok(pins),
+            Err(failure) => failure,
+        };
+        self.0.close();
+        self.0.wait().await;
+        let images = images.clone();
+        if let Err(error) = blocking(move || images.sweep()).await {
+            tracing::warn!(%error, "layers of an image that failed stay behind");
+        }
+        Err(failure)
     }
 }
 

@@ -85,7 +85,7 @@ impl<R: Read, O: Observer> TarStream<R, O> {
                     Ok(None)
                 };
             };
-            let size = header.entry_size().map_err(|_| corrupt("bad size field"))?;
+            let size = number(&header.as_old().size, header.entry_size(), "size")?;
             match header.entry_type().as_byte() {
                 b'g' => {
                     self.extension(size)?;
@@ -198,37 +198,46 @@ fn entry_of(header: &tar::Header, size: u64, extensions: Extensions) -> io::Resu
         b'S' => return Err(corrupt("sparse files are not supported; write the archive without them")),
         other => return Err(corrupt(&format!("unknown entry type {:?}", char::from(other)))),
     };
-    let bad = |field: &'static str| move |_| corrupt(&format!("bad {field} field"));
-    let number = |value: io::Result<u64>, field: &'static str| -> io::Result<u32> {
-        u32::try_from(value.map_err(bad(field))?).map_err(|_| corrupt(&format!("{field} out of range")))
-    };
     let device = match kind {
         Kind::CharDevice | Kind::BlockDevice => {
-            let part = |value: io::Result<Option<u32>>| value.map(Option::unwrap_or_default);
-            (
-                part(header.device_major()).map_err(bad("device"))?,
-                part(header.device_minor()).map_err(bad("device"))?,
-            )
+            (device_part(header.device_major())?, device_part(header.device_minor())?)
         }
         Kind::File | Kind::HardLink | Kind::Symlink | Kind::Directory | Kind::Fifo => (0, 0),
     };
+    let old = header.as_old();
     Ok(Entry {
         kind,
         link: link.unwrap_or_else(|| header.link_name_bytes().unwrap_or_default().into_owned()),
         // Only files have content, whatever the header of another kind says.
         size: if kind == Kind::File { pax_size.unwrap_or(size) } else { 0 },
-        mode: header.mode().map_err(bad("mode"))? & 0o7777,
-        uid: uid.map_or_else(|| number(header.uid(), "uid"), Ok)?,
-        gid: gid.map_or_else(|| number(header.gid(), "gid"), Ok)?,
+        mode: word(number(&old.mode, header.mode().map(u64::from), "mode")?)? & 0o7777,
+        uid: uid.map_or_else(|| word(number(&old.uid, header.uid(), "uid")?), Ok)?,
+        gid: gid.map_or_else(|| word(number(&old.gid, header.gid(), "gid")?), Ok)?,
         mtime_seconds: match mtime {
             Some((seconds, _)) => seconds,
-            None => header.mtime().map_err(bad("mtime"))? as i64,
+            None => number(&old.mtime, header.mtime(), "mtime")? as i64,
         },
         mtime_nanoseconds: mtime.map_or(0, |(_, nanoseconds)| nanoseconds),
         device,
         xattrs,
         path,
     })
+}
+
+/// Fields that do not matter are left empty by some writers, which means zero.
+fn number(raw: &[u8], parsed: io::Result<u64>, field: &str) -> io::Result<u64> {
+    if raw.iter().all(|byte| matches!(byte, 0 | b' ')) {
+        return Ok(0);
+    }
+    parsed.map_err(|_| corrupt(&format!("bad {field} field")))
+}
+
+fn word(value: u64) -> io::Result<u32> {
+    u32::try_from(value).map_err(|_| corrupt("an owner or mode is out of range"))
+}
+
+fn device_part(value: io::Result<Option<u32>>) -> io::Result<u32> {
+    value.ok().flatten().ok_or_else(|| corrupt("a device without numbers"))
 }
 
 impl Extensions {

@@ -82,9 +82,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Some of what the system refuses is the archive's fault.
     fn write(path: &Path) -> impl Fn(Errno) -> Self + use<> {
         let path = path.to_owned();
-        move |errno| Self::Write { path: path.clone(), source: errno.into() }
+        move |errno| {
+            let refused = |reason| Self::Refused { path: path.display().to_string(), reason };
+            match errno {
+                Errno::ELOOP => refused("its path is a loop of links"),
+                Errno::ENOTDIR => refused("its path leads through something that is no directory"),
+                Errno::EEXIST => refused("its path leads through a link to nothing"),
+                Errno::ENAMETOOLONG => refused("it has a name longer than 255 bytes"),
+                _ => Self::Write { path: path.clone(), source: errno.into() },
+            }
+        }
     }
 
     /// The readers below have only `io::Error` to speak with; what they wrapped is taken out again.
@@ -208,17 +218,15 @@ impl<R: Read, W: Write> Unpacking<R, W> {
             return Ok(());
         }
         match name.strip_prefix(WHITEOUT_PREFIX.as_bytes()) {
-            Some(hidden) => self.whiteout(entry, &path.with_file_name(OsStr::from_bytes(hidden))),
+            Some(b"" | b"." | b"..") => Err(refused(&entry.path, "it hides a directory's own name")),
+            Some(hidden) => self.whiteout(&path.with_file_name(OsStr::from_bytes(hidden))),
             None if path.as_os_str().is_empty() => self.root(entry),
             None => self.plain(entry, &path),
         }
     }
 
     /// A whiteout hides what lower layers have, never what this layer has.
-    fn whiteout(&mut self, entry: &Entry, path: &Path) -> Result<(), Error> {
-        if matches!(path.file_name().map(OsStr::as_bytes), None | Some(b"" | b"." | b"..")) {
-            return Err(refused(&entry.path, "it hides a directory's own name"));
-        }
+    fn whiteout(&mut self, path: &Path) -> Result<(), Error> {
         let spot = self.tree.spot(path)?;
         match spot.kind()? {
             None => self.tree.make(&spot, |spot| spot.node(SFlag::S_IFCHR, (0, 0))),
