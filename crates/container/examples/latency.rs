@@ -88,7 +88,14 @@ fn spec(layer: &Path, number: usize) -> Spec {
 fn print(what: &str, mut times: Vec<Duration>) {
     times.sort();
     let at = |part: usize| times[(times.len() - 1) * part / 100].as_secs_f64() * 1e3;
-    println!("{what:<32} p50 {:.2} p90 {:.2} p99 {:.2} max {:.2} ms", at(50), at(90), at(99), at(100));
+    println!(
+        "{what:<32} min {:.2} p50 {:.2} p90 {:.2} p99 {:.2} max {:.2} ms",
+        at(0),
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    );
 }
 
 /// Prints the memory of the shims: this process's children.

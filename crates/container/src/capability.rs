@@ -86,13 +86,13 @@ impl Set {
         Ok(Set(set.0 | add.set.0))
     }
 
-    /// All that the running kernel knows.
+    /// All that this process may pass on: no container can have more.
     fn all() -> Set {
-        let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap")
-            .ok()
-            .and_then(|text| text.trim().parse::<usize>().ok())
-            .unwrap_or(NAMES.len() - 1);
-        Set((1 << NAMES.len().min(last + 1)) - 1)
+        let known = (1 << NAMES.len()) - 1;
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
+        let bounding = bounding.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+        Set(bounding.unwrap_or(known) & known)
     }
 
     pub(crate) fn with(self, name: &str) -> Set {

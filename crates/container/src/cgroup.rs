@@ -2,6 +2,7 @@
 //!
 //! The shim lets libcontainer make them; this file needs no living shim to take them away.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,22 @@ struct Hierarchy {
     controllers: Vec<String>,
 }
 
+/// The version 1 controllers libcontainer makes cgroups for.
+const MANAGED: &[&str] = &[
+    "cpu",
+    "cpuacct",
+    "cpuset",
+    "devices",
+    "hugetlb",
+    "memory",
+    "pids",
+    "perf_event",
+    "blkio",
+    "net_prio",
+    "net_cls",
+    "freezer",
+];
+
 /// The cgroups of one container.
 #[derive(Clone, Debug)]
 pub(crate) struct Cgroups {
@@ -31,6 +48,14 @@ impl Cgroups {
         let below = path.strip_prefix("/").unwrap_or(path);
         let dirs = hierarchies(&table).into_iter().map(|h| (h.clone(), h.mount.join(below))).collect();
         Ok(Cgroups { dirs })
+    }
+
+    /// Lists the version 1 cgroups under the names of their hierarchies; none on a host with version 2 alone.
+    pub(crate) fn version_1(&self) -> Vec<(&OsStr, &Path)> {
+        let is_managed =
+            |hierarchy: &Hierarchy| hierarchy.controllers.iter().any(|name| MANAGED.contains(&name.as_str()));
+        let managed = self.dirs.iter().filter(|(hierarchy, _)| is_managed(hierarchy));
+        managed.filter_map(|(hierarchy, dir)| Some((hierarchy.mount.file_name()?, dir.as_path()))).collect()
     }
 
     /// Returns whether the kernel killed a process here for want of memory.

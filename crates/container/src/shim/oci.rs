@@ -1,5 +1,6 @@
 //! Turns a spec into the document an OCI runtime takes, with Docker's defaults.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,14 @@ use serde_json::{Value, json};
 
 use super::user::User;
 use crate::capability::Set;
+use crate::cgroup::Cgroups;
 use crate::place::Launch;
 use crate::{Mount, MountKind, Propagation, Resources, Seccomp, Spec};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// One period of the CPU quota.
 const PERIOD_US: u64 = 100_000;
+const CGROUP: &str = "/sys/fs/cgroup";
 const SHM_BYTES: u64 = 64 << 20;
 
 const MASKED: &[&str] = &[
@@ -54,15 +57,22 @@ pub(super) fn is_filtered(spec: &Spec) -> bool {
 }
 
 /// Returns the whole document.
-pub(super) fn document(launch: &Launch, user: &User, rights: Rights, files: &[PathBuf]) -> Value {
+pub(super) fn document(
+    launch: &Launch,
+    cgroups: &Cgroups,
+    user: &User,
+    rights: Rights,
+    files: &[PathBuf],
+) -> Value {
     let spec = &launch.spec;
+    let shown = cgroups.version_1();
     json!({
         "ociVersion": "1.0.2",
         "root": { "path": launch.place.rootfs(), "readonly": spec.read_only },
         "hostname": spec.hostname,
         "process": process(spec, user, rights),
-        "mounts": mounts(spec, files),
-        "linux": linux(launch),
+        "mounts": mounts(spec, &shown, files),
+        "linux": linux(launch, &shown),
     })
 }
 
@@ -111,7 +121,7 @@ fn environment(spec: &Spec) -> Vec<String> {
     env
 }
 
-fn mounts(spec: &Spec, files: &[PathBuf]) -> Vec<Value> {
+fn mounts(spec: &Spec, cgroups: &[(&OsStr, &Path)], files: &[PathBuf]) -> Vec<Value> {
     let own: Vec<&Path> = spec.mounts.iter().map(|mount| mount.target.as_path()).collect();
     let mut all: Vec<Value> = defaults(spec)
         .into_iter()
@@ -121,6 +131,19 @@ fn mounts(spec: &Spec, files: &[PathBuf]) -> Vec<Value> {
         })
         .collect();
     let bind = |target: &Path, source: &Path, options: Vec<String>| json!({ "destination": target, "type": "bind", "source": source, "options": options });
+    let access = if spec.privileged { "rw" } else { "ro" };
+    if cgroups.is_empty() {
+        let options = ["nosuid", "noexec", "nodev", "relatime", access];
+        all.push(json!({ "destination": CGROUP, "type": "cgroup", "source": "cgroup", "options": options }));
+    } else {
+        // Not left to libcontainer, which lets the container write to its own limits.
+        let options = ["nosuid", "noexec", "nodev", "mode=755"];
+        all.push(json!({ "destination": CGROUP, "type": "tmpfs", "source": "tmpfs", "options": options }));
+    }
+    for (name, dir) in cgroups {
+        let options = ["bind", "nosuid", "noexec", "nodev", access];
+        all.push(bind(&Path::new(CGROUP).join(name), dir, options.map(String::from).to_vec()));
+    }
     for (file, source) in spec.files.iter().zip(files) {
         let access = if file.read_only { "ro" } else { "rw" };
         all.push(bind(&file.target, source, vec!["bind".into(), "rprivate".into(), access.into()]));
@@ -163,18 +186,21 @@ fn defaults(spec: &Spec) -> Vec<(&'static str, &'static str, Vec<String>)> {
             own(&["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
         ),
         ("/sys", "sysfs", own(&["nosuid", "noexec", "nodev", access])),
-        ("/sys/fs/cgroup", "cgroup", own(&["nosuid", "noexec", "nodev", "relatime", access])),
         ("/dev/mqueue", "mqueue", own(&["nosuid", "noexec", "nodev"])),
         ("/dev/shm", "tmpfs", own(&["nosuid", "noexec", "nodev", "mode=1777", &format!("size={SHM_BYTES}")])),
     ]
 }
 
-fn linux(launch: &Launch) -> Value {
+fn linux(launch: &Launch, cgroups: &[(&OsStr, &Path)]) -> Value {
     let spec = &launch.spec;
     let mut namespaces: Vec<Value> =
         ["pid", "mount", "uts", "ipc"].iter().map(|kind| json!({ "type": kind })).collect();
     if let Some(path) = &spec.network_namespace {
         namespaces.push(json!({ "type": "network", "path": path }));
+    }
+    if cgroups.is_empty() && !spec.privileged {
+        // Docker's default with version 2: the container's cgroup looks like the top.
+        namespaces.push(json!({ "type": "cgroup" }));
     }
     let mut linux = json!({
         "namespaces": namespaces,
@@ -186,7 +212,9 @@ fn linux(launch: &Launch) -> Value {
         linux["devices"] = host_devices(Path::new("/dev")).into();
     } else {
         linux["maskedPaths"] = json!(MASKED);
-        linux["readonlyPaths"] = json!(READ_ONLY);
+        // The directory that holds the version 1 mounts is made writable, so that they can be placed in it.
+        let shown = (!cgroups.is_empty()).then_some(CGROUP);
+        linux["readonlyPaths"] = READ_ONLY.iter().copied().chain(shown).collect();
     }
     linux
 }
@@ -272,7 +300,7 @@ mod tests {
         };
         let spec = Spec { mounts: vec![tmpfs("/a/b"), tmpfs("/a"), tmpfs("/dev/shm")], ..Spec::default() };
 
-        let all = mounts(&spec, &[]);
+        let all = mounts(&spec, &[], &[]);
         let targets: Vec<&str> = all.iter().map(|mount| mount["destination"].as_str().unwrap()).collect();
 
         assert_eq!(targets.iter().filter(|target| **target == "/dev/shm").count(), 1);

@@ -17,6 +17,7 @@ use super::oci::{self, Rights};
 use super::payload::Payload;
 use super::user::User;
 use super::{root, setup, user};
+use crate::cgroup::Cgroups;
 use crate::place::{self, Launch};
 use crate::seccomp::default_filter;
 use crate::talk::Failure;
@@ -48,7 +49,9 @@ pub(super) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     drop(rootfs);
 
     let rights = Rights::of(spec, &user).map_err(setup)?;
-    let document = oci::document(launch, &user, rights, &files);
+    let cgroups =
+        Cgroups::find(&launch.cgroup).map_err(|error| setup(format!("find the cgroups: {error}")))?;
+    let document = oci::document(launch, &cgroups, &user, rights, &files);
     let config = launch.place.dir.join("config.json");
     let runtime = launch.place.runtime();
     place::write(&config, &document)

@@ -1,0 +1,254 @@
+//! A place of its own for each test: root directory, cgroup parent and one layer with busybox.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use container::{Config, Containers, Exit, LogLine, LogQuery, Phase, Removal, Spec};
+
+/// One test: what it shows, and how.
+pub type Test = (&'static str, fn(&Host));
+
+/// Longer than anything here takes on a loaded machine.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+const APPLETS: &[&str] =
+    &["sh", "cat", "echo", "sleep", "ls", "id", "grep", "touch", "true", "head", "dd", "stat", "unshare"];
+const BUSYBOX: &str = "/bin/busybox";
+
+/// Runs the tests whose names contain one of the arguments, or all, and says which failed.
+pub fn run(tests: &[Test]) -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let mut failed = Vec::new();
+    if !nix::unistd::geteuid().is_root() || !Path::new(BUSYBOX).exists() {
+        eprintln!("these tests make containers: run them as root, with the package busybox-static installed");
+        return ExitCode::FAILURE;
+    }
+    for (name, test) in tests {
+        if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
+            continue;
+        }
+        let begin = Instant::now();
+        let passed = catch_unwind(AssertUnwindSafe(|| {
+            let host = Host::new();
+            test(&host);
+            host.close();
+        }));
+        println!("test {name} ... {} ({:?})", if passed.is_ok() { "ok" } else { "FAILED" }, begin.elapsed());
+        if passed.is_err() {
+            failed.push(*name);
+        }
+    }
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("failed: {}", failed.join(", "));
+    ExitCode::FAILURE
+}
+
+/// What one test needs; dropping it leaves nothing behind.
+pub struct Host {
+    pub dir: tempfile::TempDir,
+    pub runtime: tokio::runtime::Runtime,
+    pub containers: std::cell::RefCell<Containers>,
+}
+
+impl Host {
+    fn new() -> Host {
+        let dir = tempfile::Builder::new().prefix("container-").tempdir().unwrap();
+        make_layer(&dir.path().join("layer"));
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let containers = runtime.block_on(Containers::open(config(dir.path()))).unwrap().into();
+        Host { dir, runtime, containers }
+    }
+
+    /// Removes every container and checks that the host is as it was.
+    fn close(self) {
+        for status in self.handle().list() {
+            self.remove(&status.id);
+        }
+        self.assert_clean();
+    }
+
+    pub fn handle(&self) -> Containers {
+        self.containers.borrow().clone()
+    }
+
+    /// Lets the handle go and opens another, as a restarted daemon does.
+    pub fn reopen(&self) {
+        let opened = self.runtime.block_on(Containers::open(config(self.dir.path()))).unwrap();
+        *self.containers.borrow_mut() = opened;
+    }
+
+    pub fn layer(&self) -> PathBuf {
+        self.dir.path().join("layer")
+    }
+
+    /// A spec that runs a shell script, both of whose streams are one, so that their order is known.
+    pub fn script(&self, id: &str, script: &str) -> Spec {
+        self.shell(id, &format!("exec 2>&1; {script}"))
+    }
+
+    /// A spec that runs a shell script.
+    pub fn shell(&self, id: &str, script: &str) -> Spec {
+        Spec {
+            id: id.into(),
+            args: ["sh", "-c", script].map(String::from).to_vec(),
+            hostname: "box".into(),
+            layers: vec![self.layer()],
+            ..Spec::default()
+        }
+    }
+
+    pub fn run(&self, spec: &Spec) {
+        let containers = self.handle();
+        self.runtime.block_on(async {
+            containers.create(spec).await.unwrap();
+            containers.start(&spec.id).await.unwrap();
+        });
+    }
+
+    pub fn wait(&self, id: &str) -> Exit {
+        let containers = self.handle();
+        self.runtime
+            .block_on(async { tokio::time::timeout(DEADLINE, containers.wait(id)).await })
+            .expect("the container ends in time")
+            .unwrap()
+    }
+
+    pub fn remove(&self, id: &str) {
+        let containers = self.handle();
+        self.runtime.block_on(containers.remove(id, Removal::Forced)).unwrap();
+    }
+
+    /// Runs a spec to its end and returns its exit and all it said.
+    pub fn output(&self, spec: &Spec) -> (Exit, String) {
+        self.run(spec);
+        let exit = self.wait(&spec.id);
+        (exit, self.said(&spec.id))
+    }
+
+    pub fn said(&self, id: &str) -> String {
+        self.lines(id, LogQuery::default()).into_iter().map(|line| line.line).collect()
+    }
+
+    pub fn lines(&self, id: &str, query: LogQuery) -> Vec<LogLine> {
+        let containers = self.handle();
+        self.runtime.block_on(async {
+            let mut log = containers.logs(id, query).unwrap();
+            let mut lines = Vec::new();
+            while let Some(line) =
+                tokio::time::timeout(DEADLINE, log.recv()).await.expect("the log ends in time")
+            {
+                lines.push(line);
+            }
+            lines
+        })
+    }
+
+    pub fn pid(&self, id: &str) -> i32 {
+        match self.handle().status(id).unwrap().phase {
+            Phase::Running(started) => started.pid,
+            other => panic!("{id} does not run: {other:?}"),
+        }
+    }
+
+    /// Waits until the container has said something.
+    pub fn await_said(&self, id: &str, text: &str) {
+        eventually(|| self.said(id).contains(text));
+    }
+
+    pub fn shim_of(&self, id: &str) -> i32 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid(id))).unwrap();
+        status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
+    }
+
+    pub fn cgroup_parent(&self) -> String {
+        cgroup_parent(self.dir.path())
+    }
+
+    /// Nothing of this test's containers may be left.
+    pub fn assert_clean(&self) {
+        let dir = self.dir.path().to_str().unwrap();
+        let left = |name: &str| fs::read_dir(self.dir.path().join(name)).unwrap().count();
+        eventually(|| left("root") == 0 && left("run") == 0);
+        assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(dir), "a mount is left");
+        for group in cgroups(&self.cgroup_parent()) {
+            let children = fs::read_dir(&group).unwrap().flatten().filter(|e| e.path().is_dir()).count();
+            assert_eq!(children, 0, "a cgroup is left in {}", group.display());
+        }
+        eventually(|| processes_naming(dir) == 0);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // After a failed test too: a container that runs on would disturb the others.
+        for status in self.handle().list() {
+            let containers = self.handle();
+            let _ = self.runtime.block_on(containers.remove(&status.id, Removal::Forced));
+        }
+        for group in cgroups(&self.cgroup_parent()) {
+            let _ = fs::remove_dir(group);
+        }
+    }
+}
+
+fn config(dir: &Path) -> Config {
+    Config {
+        root: dir.join("root"),
+        run: dir.join("run"),
+        shim: vec!["/proc/self/exe".into(), "shim".into()],
+        cgroup_parent: cgroup_parent(dir),
+    }
+}
+
+fn cgroup_parent(dir: &Path) -> String {
+    format!("drover-test-{}", dir.file_name().unwrap().to_str().unwrap())
+}
+
+/// The directories of one path in all hierarchies.
+pub fn cgroups(path: &str) -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let mounts = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let dirs = mounts.filter(|row| row[2].starts_with("cgroup")).map(|row| Path::new(row[1]).join(path));
+    dirs.filter(|dir| dir.exists()).collect()
+}
+
+/// Waits for a condition, with a deadline.
+pub fn eventually(mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < end, "it did not come true in {DEADLINE:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn processes_naming(text: &str) -> usize {
+    let own = std::process::id().to_string();
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.file_name().to_str() != Some(&own))
+        .filter_map(|entry| fs::read(entry.path().join("cmdline")).ok())
+        .filter(|cmdline| String::from_utf8_lossy(cmdline).contains(text))
+        .count()
+}
+
+fn make_layer(layer: &Path) {
+    for dir in ["bin", "etc", "tmp", "secret"] {
+        fs::create_dir_all(layer.join(dir)).unwrap();
+    }
+    fs::copy(BUSYBOX, layer.join("bin/busybox")).unwrap();
+    for applet in APPLETS {
+        symlink("busybox", layer.join("bin").join(applet)).unwrap();
+    }
+    fs::write(layer.join("bin/broken"), "no program at all").unwrap();
+    fs::set_permissions(layer.join("bin/broken"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(layer.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:33:34::/srv:/bin/sh\n").unwrap();
+    fs::write(layer.join("etc/group"), "root:x:0:\nweb:x:34:\nlogs:x:44:web\n").unwrap();
+}
