@@ -362,7 +362,11 @@ impl TryFrom<pb::AssignedPort> for Port {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::samples;
 
     fn items(parts: &[(u16, u16)]) -> Items {
         let port = |(published, target): &(u16, u16)| {
@@ -427,5 +431,36 @@ mod tests {
         let back = Assignment::try_from(pb::Assignment::from(&assignment)).unwrap();
 
         assert_eq!(back, assignment);
+    }
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_assignment_comes_back_as_it_was(
+            sequence in any::<u64>(), revision in any::<u64>(), put in vec(samples::item(), 0..6),
+        ) {
+            let removed = put.iter().map(Item::key).collect();
+            let assignment = Assignment { sequence, revision, put, removed };
+
+            let back = Assignment::try_from(pb::Assignment::from(&assignment)).unwrap();
+
+            prop_assert_eq!(back, assignment);
+        }
+
+        #[test]
+        fn random_sets_follow_their_difference(
+            first in vec(samples::item(), 0..8), second in vec(samples::item(), 0..8), kept in 0..8usize,
+        ) {
+            let set = |items: &[Item]| items.iter().map(|item| (item.key(), item.clone())).collect::<Items>();
+            let before = set(&first);
+            let after = set(&[&first[..kept.min(first.len())], &second].concat());
+
+            let mut known = before.clone();
+            if let Some(difference) = Assignment::difference(1, 1, &before, &after) {
+                difference.apply(&mut known);
+            }
+
+            prop_assert_eq!(known, after);
+        }
     }
 }

@@ -29,3 +29,31 @@ pub fn decode(bytes: &[u8]) -> Result<(Items, BTreeMap<TaskId, TaskStatus>), Err
     });
     Ok((items.into_iter().map(|item| (item.key(), item)).collect(), statuses.collect::<Result<_, Error>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_journal_comes_back_as_it_was(
+            items in vec(samples::item(), 0..8),
+            statuses in btree_map(samples::task_id(), samples::task_status(), 0..4),
+        ) {
+            let items: Items = items.into_iter().map(|item| (item.key(), item)).collect();
+
+            prop_assert_eq!(decode(&encode(&items, &statuses)).unwrap(), (items, statuses));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+            let _ = decode(&bytes);
+        }
+    }
+}

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use store::{Change, Conflict, Key, Object};
 
+use crate::assignment::{self, Item};
 use crate::entry::Entry;
 
 fn text() -> BoxedStrategy<String> {
@@ -48,7 +49,7 @@ fn service_id() -> impl Strategy<Value = ServiceId> {
     any::<u128>().prop_map(ServiceId::from_bits)
 }
 
-fn task_id() -> impl Strategy<Value = TaskId> {
+pub(crate) fn task_id() -> impl Strategy<Value = TaskId> {
     any::<u128>().prop_map(TaskId::from_bits)
 }
 
@@ -467,7 +468,7 @@ fn task_state() -> impl Strategy<Value = TaskState> {
     select(TaskState::ALL.to_vec())
 }
 
-fn task_status() -> impl Strategy<Value = TaskStatus> {
+pub(crate) fn task_status() -> impl Strategy<Value = TaskStatus> {
     let container = (text(), any::<u32>(), any::<i32>()).prop_map(|(container_id, pid, exit_code)| {
         Box::new(ContainerStatus { container_id, pid, exit_code })
     });
@@ -571,5 +572,33 @@ pub(crate) fn outcome() -> impl Strategy<Value = Result<u64, Conflict>> {
         })),
         key().prop_map(|key| Err(Conflict::AlreadyExists(key))),
         key().prop_map(|key| Err(Conflict::Missing(key))),
+    ]
+}
+
+pub(crate) fn item() -> impl Strategy<Value = Item> {
+    let network = (network_id(), any::<u32>(), subnet(), any::<[bool; 2]>()).prop_map(
+        |(id, vni, subnet, [internal, ingress])| assignment::Network { id, vni, subnet, internal, ingress },
+    );
+    let place = (network_id(), task_id(), service_id(), node_id());
+    let endpoint =
+        (place, address(), any::<bool>()).prop_map(|((network, task, service, node), address, serving)| {
+            assignment::Endpoint { network, task, service, address, node, serving }
+        });
+    let node = (node_id(), maybe(any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))));
+    let node =
+        (node, any::<Option<u32>>(), maybe(text())).prop_map(|((id, address), number, manager_address)| {
+            assignment::Node { id, address, number, manager_address }
+        });
+    let protocol = select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp]);
+    let port = (any::<u16>(), protocol, any::<u16>(), service_id()).prop_map(
+        |(published, protocol, target, service)| assignment::Port { published, protocol, target, service },
+    );
+    prop_oneof![
+        task().prop_map(|task| Item::Task(task.into())),
+        spec().prop_map(|spec| Item::Spec(spec.into())),
+        network.prop_map(Item::Network),
+        endpoint.prop_map(Item::Endpoint),
+        node.prop_map(Item::Node),
+        port.prop_map(Item::Port),
     ]
 }
