@@ -6,7 +6,7 @@ use wire::pb;
 
 use crate::error::{MemberError, ProposeError};
 use crate::handle::{LocalChange, Raft};
-use crate::member::{Member, Peer};
+use crate::member::Member;
 use crate::replica::Applied;
 
 /// What one attempt came to.
@@ -112,26 +112,6 @@ pub(crate) async fn remove_member<V>(raft: &Raft<V>, raft_id: u64) -> Result<(),
 where
     V: Clone + Send + Sync + 'static,
 {
-    change(raft, Wanted::Remove(raft_id)).await
-}
-
-/// Tells the leader this manager's address.
-pub(crate) async fn announce<V>(raft: &Raft<V>) -> Result<(), MemberError>
-where
-    V: Clone + Send + Sync + 'static,
-{
-    change(raft, Wanted::Announce).await
-}
-
-enum Wanted {
-    Remove(u64),
-    Announce,
-}
-
-async fn change<V>(raft: &Raft<V>, wanted: Wanted) -> Result<(), MemberError>
-where
-    V: Clone + Send + Sync + 'static,
-{
     let deadline = Instant::now() + raft.config().propose_timeout;
     loop {
         let leader = wait_for_leader(raft, deadline).await.map_err(|missing| match missing {
@@ -139,9 +119,9 @@ where
             Missing::Stopped => MemberError::Stopped { reason: raft.stop_reason() },
         })?;
         let attempt = if leader.raft_id == raft.config().raft_id {
-            change_here(raft, &wanted).await
+            remove_here(raft, raft_id).await
         } else {
-            change_there(raft, &leader, &wanted, deadline).await
+            remove_there(raft, &leader, raft_id, deadline).await
         };
         match attempt {
             Attempt::Done(result) => return result,
@@ -153,44 +133,28 @@ where
     }
 }
 
-async fn change_here<V>(raft: &Raft<V>, wanted: &Wanted) -> Attempt<(), MemberError>
+async fn remove_here<V>(raft: &Raft<V>, raft_id: u64) -> Attempt<(), MemberError>
 where
     V: Clone + Send + Sync + 'static,
 {
-    let done = match wanted {
-        Wanted::Remove(raft_id) => raft.remove_here(*raft_id).await,
-        Wanted::Announce => {
-            let config = raft.config();
-            let peer = Peer { node_id: config.node_id.clone(), address: config.address.clone() };
-            raft.add_here(config.raft_id, peer).await
-        }
-    };
-    match done {
+    match raft.remove_here(raft_id).await {
         Ok(()) => Attempt::Done(Ok(())),
         Err(LocalChange::NotLeader) => Attempt::Elsewhere,
         Err(LocalChange::Failed(error)) => Attempt::Done(Err(error)),
     }
 }
 
-async fn change_there<V>(
+async fn remove_there<V>(
     raft: &Raft<V>,
     leader: &Member,
-    wanted: &Wanted,
+    raft_id: u64,
     deadline: Instant,
 ) -> Attempt<(), MemberError>
 where
     V: Clone + Send + Sync + 'static,
 {
     let mut client = raft.client(&leader.address);
-    let call = async {
-        match wanted {
-            Wanted::Remove(raft_id) => {
-                client.remove_member(pb::RemoveMemberRequest { raft_id: *raft_id }).await
-            }
-            Wanted::Announce => client.add_member(add_request(raft.config())).await,
-        }
-    };
-    match timeout_at(deadline, call).await {
+    match timeout_at(deadline, client.remove_member(pb::RemoveMemberRequest { raft_id })).await {
         Ok(Ok(response)) => {
             let response = response.into_inner();
             match (response.not_leader, response.refused) {

@@ -288,23 +288,38 @@ impl<V: Clone + Send + Sync + 'static> Raft<V> {
         })
     }
 
-    /// A manager that was moved tells the group where it is; the group knows it by its number.
+    /// A manager that was moved tells the group where it is. Until then nobody can reach it, so it
+    /// asks the others one by one, as a manager that joins does.
     fn correct_address(&self) {
-        let raft = Arc::downgrade(&self.inner);
+        let weak = Arc::downgrade(&self.inner);
         let mut status = self.status();
-        let (raft_id, address) = (self.inner.config.raft_id, self.inner.config.address.clone());
+        let config = self.inner.config.clone();
+        let tls = self.inner.tls.clone();
         tokio::spawn(async move {
-            let is_wrong = |member: &Member| member.raft_id == raft_id && member.address != address;
-            let Ok(_) = status.wait_for(|status| status.leader.is_some() && !status.members.is_empty()).await
-            else {
-                return;
+            let known = match status.wait_for(|status| !status.members.is_empty()).await {
+                Ok(status) => status.members.clone(),
+                Err(_) => return,
             };
-            if !status.borrow().members.iter().any(is_wrong) {
+            let is_me = |member: &&Member| member.raft_id == config.raft_id;
+            if known.iter().find(is_me).is_none_or(|me| me.address == config.address) {
                 return;
             }
-            let Some(inner) = raft.upgrade() else { return };
-            if let Err(error) = forward::announce(&Self { inner }).await {
-                tracing::warn!(%error, address, "the other managers could not be told of this one's address");
+            let others = known.iter().filter(|member| !is_me(member));
+            let via: Vec<String> = others.map(|member| member.address.clone()).collect();
+            while weak.strong_count() > 0 {
+                if status.borrow().is_leader() {
+                    let Some(inner) = weak.upgrade() else { return };
+                    let me = Peer { node_id: config.node_id.clone(), address: config.address.clone() };
+                    if (Self { inner }).add_here(config.raft_id, me).await.is_ok() {
+                        return;
+                    }
+                }
+                match join::join(&config, &via, &tls).await {
+                    Ok(_) => return,
+                    Err(error) if via.is_empty() => drop(error),
+                    Err(error) => tracing::warn!(%error, "the other managers do not know this one's address"),
+                }
+                tokio::time::sleep(config.tick * 10).await;
             }
         });
     }

@@ -68,6 +68,8 @@ impl<S: StateMachine> Runner<S> {
             }
             Err(_) => "its consensus thread panicked; the log says where".to_owned(),
         };
+        // Whoever sees that it stopped may open the folder.
+        drop(self);
         shared.status.send_modify(|status| status.stopped = Some(reason));
     }
 
@@ -145,7 +147,8 @@ impl<S: StateMachine> Runner<S> {
     }
 
     fn propose(&mut self, token: Token, entry: Vec<u8>) -> Result<(), ProposeError> {
-        if self.shared.disk_full.load(Ordering::Relaxed) {
+        if !self.store.has_room() {
+            self.shared.disk_full.store(true, Ordering::Relaxed);
             return Err(ProposeError::DiskFull);
         }
         self.replica.propose(token, entry).map_err(|refusal| match refusal {

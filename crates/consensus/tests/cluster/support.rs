@@ -1,7 +1,7 @@
 //! Managers in one process over loopback and real TLS.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use consensus::{Config, Raft, StartError, StateMachine, Status};
@@ -10,7 +10,6 @@ use identity::{NodeIdentity, RootCa, SigningRequest, Subject, Tls, VALIDITY_DEFA
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tonic::service::Routes;
 
 /// How long any condition may take.
@@ -61,7 +60,8 @@ impl StateMachine for Journal {
 /// The hosts of one cluster: their folders, ports and certificates.
 pub struct Hosts {
     root: RootCa,
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
     addresses: BTreeMap<u64, String>,
     pub tune: fn(&mut Config),
 }
@@ -75,16 +75,28 @@ pub struct Manager {
 
 impl Hosts {
     pub fn new() -> Self {
-        let root = RootCa::generate(SystemTime::now()).unwrap();
-        Self { root, folder: tempfile::tempdir().unwrap(), addresses: BTreeMap::new(), tune: |_| () }
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().to_path_buf();
+        Self { _temporary: Some(temporary), ..Self::at(folder.to_str().unwrap()) }
+    }
+
+    /// Uses a folder that outlives this process.
+    pub fn at(folder: &str) -> Self {
+        Self {
+            root: RootCa::generate(SystemTime::now()).unwrap(),
+            folder: folder.into(),
+            _temporary: None,
+            addresses: BTreeMap::new(),
+            tune: |_| (),
+        }
     }
 
     pub fn dir(&self, raft_id: u64) -> PathBuf {
-        self.folder.path().join(raft_id.to_string())
+        self.folder.join(raft_id.to_string())
     }
 
-    pub fn root(&self) -> &Path {
-        self.folder.path()
+    pub fn forget_address(&mut self, raft_id: u64) -> String {
+        self.addresses.remove(&raft_id).unwrap()
     }
 
     pub fn address(&self, raft_id: u64) -> String {
@@ -117,6 +129,14 @@ impl Hosts {
             identity::serve(listener, tls, routes, stopped).await.unwrap();
         });
         Ok(Manager { raft, serving, stop: Some(stop) })
+    }
+
+    /// Tries to start a second process's worth of a manager that is up.
+    pub async fn start_elsewhere(&mut self, raft_id: u64, start: Start) -> Result<Manager, StartError> {
+        let address = self.forget_address(raft_id);
+        let started = self.start(raft_id, start).await;
+        self.addresses.insert(raft_id, address);
+        started
     }
 
     pub async fn join(&mut self, raft_id: u64, via: u64) -> Manager {
@@ -188,12 +208,4 @@ pub fn leader_of(managers: &BTreeMap<u64, Manager>) -> u64 {
     let leads = |manager: &&Manager| manager.raft.status().borrow().is_leader();
     let leader = managers.values().find(leads).expect("one leads");
     leader.raft.status().borrow().raft_id
-}
-
-pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what} never happened");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
