@@ -6,6 +6,7 @@
 mod console;
 mod init;
 pub(crate) mod kernel;
+mod mounts;
 mod oci;
 mod payload;
 mod prepare;

@@ -11,13 +11,12 @@ use super::user::User;
 use crate::capability::Set;
 use crate::cgroup::Cgroups;
 use crate::place::Launch;
-use crate::{Mount, MountKind, Propagation, Resources, Seccomp, Spec};
+use crate::{FileInRoot, Mount, MountKind, Propagation, Resources, Seccomp, Spec};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// One period of the CPU quota.
 const PERIOD_US: u64 = 100_000;
 const CGROUP: &str = "/sys/fs/cgroup";
-const SHM_BYTES: u64 = 64 << 20;
 
 const MASKED: &[&str] = &[
     "/proc/asound",
@@ -51,6 +50,9 @@ impl Rights {
     }
 }
 
+/// A file that is to be bound over the root, and where its contents lie.
+pub(super) type Placed<'a> = (&'a FileInRoot, PathBuf);
+
 /// Returns whether system calls are filtered.
 pub(super) fn is_filtered(spec: &Spec) -> bool {
     spec.seccomp == Seccomp::Default && !spec.privileged
@@ -62,7 +64,7 @@ pub(super) fn document(
     cgroups: &Cgroups,
     user: &User,
     rights: Rights,
-    files: &[PathBuf],
+    files: &[Placed<'_>],
 ) -> Value {
     let spec = &launch.spec;
     let shown = cgroups.version_1();
@@ -121,30 +123,23 @@ fn environment(spec: &Spec) -> Vec<String> {
     env
 }
 
-fn mounts(spec: &Spec, cgroups: &[(&OsStr, &Path)], files: &[PathBuf]) -> Vec<Value> {
+fn mounts(spec: &Spec, cgroups: &[(&OsStr, &Path)], files: &[Placed<'_>]) -> Vec<Value> {
     let own: Vec<&Path> = spec.mounts.iter().map(|mount| mount.target.as_path()).collect();
-    let mut all: Vec<Value> = defaults(spec)
-        .into_iter()
-        .filter(|(target, ..)| !own.contains(&Path::new(target)))
-        .map(|(target, kind, options)| {
-            json!({ "destination": target, "type": kind, "source": kind, "options": options })
+    let mut all: Vec<Value> = DEFAULTS
+        .iter()
+        .zip(["proc", "mqueue"])
+        .filter(|(target, _)| !own.contains(&Path::new(target)))
+        .map(|(target, kind)| {
+            json!({ "destination": target, "type": kind, "source": kind, "options": ["nosuid", "noexec", "nodev"] })
         })
         .collect();
     let bind = |target: &Path, source: &Path, options: Vec<String>| json!({ "destination": target, "type": "bind", "source": source, "options": options });
-    let access = if spec.privileged { "rw" } else { "ro" };
-    if cgroups.is_empty() {
+    if cgroups.is_empty() && !own.contains(&Path::new(CGROUP)) {
+        let access = if spec.privileged { "rw" } else { "ro" };
         let options = ["nosuid", "noexec", "nodev", "relatime", access];
         all.push(json!({ "destination": CGROUP, "type": "cgroup", "source": "cgroup", "options": options }));
-    } else {
-        // Not left to libcontainer, which lets the container write to its own limits.
-        let options = ["nosuid", "noexec", "nodev", "mode=755"];
-        all.push(json!({ "destination": CGROUP, "type": "tmpfs", "source": "tmpfs", "options": options }));
     }
-    for (name, dir) in cgroups {
-        let options = ["bind", "nosuid", "noexec", "nodev", access];
-        all.push(bind(&Path::new(CGROUP).join(name), dir, options.map(String::from).to_vec()));
-    }
-    for (file, source) in spec.files.iter().zip(files) {
+    for (file, source) in files {
         let access = if file.read_only { "ro" } else { "rw" };
         all.push(bind(&file.target, source, vec!["bind".into(), "rprivate".into(), access.into()]));
     }
@@ -173,23 +168,8 @@ fn mounts(spec: &Spec, cgroups: &[(&OsStr, &Path)], files: &[PathBuf]) -> Vec<Va
     all
 }
 
-/// What Docker mounts into every container.
-fn defaults(spec: &Spec) -> Vec<(&'static str, &'static str, Vec<String>)> {
-    let own = |options: &[&str]| options.iter().map(|option| option.to_string()).collect::<Vec<_>>();
-    let access = if spec.privileged { "rw" } else { "ro" };
-    vec![
-        ("/proc", "proc", own(&["nosuid", "noexec", "nodev"])),
-        ("/dev", "tmpfs", own(&["nosuid", "strictatime", "mode=755", "size=65536k"])),
-        (
-            "/dev/pts",
-            "devpts",
-            own(&["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
-        ),
-        ("/sys", "sysfs", own(&["nosuid", "noexec", "nodev", access])),
-        ("/dev/mqueue", "mqueue", own(&["nosuid", "noexec", "nodev"])),
-        ("/dev/shm", "tmpfs", own(&["nosuid", "noexec", "nodev", "mode=1777", &format!("size={SHM_BYTES}")])),
-    ]
-}
+/// What belongs to namespaces that libcontainer makes; the shim has mounted the rest.
+const DEFAULTS: &[&str] = &["/proc", "/dev/mqueue"];
 
 fn linux(launch: &Launch, cgroups: &[(&OsStr, &Path)]) -> Value {
     let spec = &launch.spec;
@@ -212,9 +192,7 @@ fn linux(launch: &Launch, cgroups: &[(&OsStr, &Path)]) -> Value {
         linux["devices"] = host_devices(Path::new("/dev")).into();
     } else {
         linux["maskedPaths"] = json!(MASKED);
-        // The directory that holds the version 1 mounts is made writable, so that they can be placed in it.
-        let shown = (!cgroups.is_empty()).then_some(CGROUP);
-        linux["readonlyPaths"] = READ_ONLY.iter().copied().chain(shown).collect();
+        linux["readonlyPaths"] = json!(READ_ONLY);
     }
     linux
 }

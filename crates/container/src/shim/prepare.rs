@@ -16,7 +16,7 @@ use super::kernel::Pidfd;
 use super::oci::{self, Rights};
 use super::payload::Payload;
 use super::user::User;
-use super::{root, setup, user};
+use super::{mounts, root, setup, user};
 use crate::cgroup::Cgroups;
 use crate::place::{self, Launch};
 use crate::seccomp::default_filter;
@@ -46,12 +46,12 @@ pub(super) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let user = user::look_up(&rootfs, &spec.user, &spec.groups).map_err(setup)?;
     root::make_dir(&rootfs, spec.cwd.as_ref()).map_err(setup)?;
     let files = root::write_files(&launch.place, spec).map_err(setup)?;
-    drop(rootfs);
-
     let rights = Rights::of(spec, &user).map_err(setup)?;
     let cgroups =
         Cgroups::find(&launch.cgroup).map_err(|error| setup(format!("find the cgroups: {error}")))?;
+    let files = mounts::place(&rootfs, spec, &cgroups, &files).map_err(setup)?;
     let document = oci::document(launch, &cgroups, &user, rights, &files);
+    drop(rootfs);
     let config = launch.place.dir.join("config.json");
     let runtime = launch.place.runtime();
     place::write(&config, &document)
