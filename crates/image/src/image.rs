@@ -27,7 +27,7 @@ pub struct Image {
     pub config: ImageConfig,
     /// Digests of its layers' tar streams, lowest first.
     pub diff_ids: Vec<Digest>,
-    /// Its unpacked layers, topmost first: overlayfs's lower directories, to be mounted read-only.
+    /// Its unpacked layers, topmost first, each once and never none: overlayfs's lower directories as they stand.
     pub layers: Vec<PathBuf>,
     /// How its layers came to be, lowest first.
     pub history: Vec<HistoryEntry>,

@@ -183,8 +183,10 @@ impl<W: Write> Checked<W> {
         if Digest::finish(self.hasher) == layer.diff_id {
             return Ok(());
         }
-        let text =
-            format!("layer {} no longer has its digest: its files were changed", layer.diff_id.short());
+        let text = format!(
+            "layer {} does not come out with its digest: its files were changed, or it names one twice",
+            layer.diff_id.short()
+        );
         Err(io::Error::new(io::ErrorKind::InvalidData, text))
     }
 }

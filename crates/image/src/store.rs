@@ -20,6 +20,9 @@ use crate::manifest::{ConfigFile, parse_json};
 use crate::reference::Reference;
 use crate::unpack::Limits;
 
+/// Stands in for the layers of an image that has none.
+const EMPTY: &str = "empty";
+
 /// Where images are kept, and which registries are trusted how.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -89,6 +92,7 @@ impl Images {
         let root = &config.root;
         let staging = root.join("tmp");
         disk::make_directory(&root.join("blobs"))?;
+        disk::make_directory(&root.join(EMPTY))?;
         let lock = lock_root(root)?;
         if staging.exists() {
             fs::remove_dir_all(&staging).map_err(failed("remove", &staging))?;
@@ -187,9 +191,21 @@ impl Images {
             size_bytes: layers.iter().map(|layer| layer.size_bytes).sum(),
             config: config.config.clone(),
             diff_ids: record.layers.clone(),
-            layers: layers.iter().rev().map(Layer::files).collect(),
+            layers: self.lower_directories(&layers),
             history: config.history.clone(),
         })
+    }
+
+    /// Overlayfs refuses a directory that is given twice, and none at all. An image may well have a layer twice: the
+    /// upper one hides all that the lower one could show, so leaving that out changes nothing.
+    fn lower_directories(&self, lowest_first: &[Layer]) -> Vec<PathBuf> {
+        let mut seen = BTreeSet::new();
+        let topmost_first = lowest_first.iter().rev().filter(|layer| seen.insert(layer.diff_id));
+        let mut directories: Vec<PathBuf> = topmost_first.map(Layer::files).collect();
+        if directories.is_empty() {
+            directories.push(self.inner.config.root.join(EMPTY));
+        }
+        directories
     }
 
     /// Registers an image under its names; returns it and whether it is new here.

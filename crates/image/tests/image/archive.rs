@@ -121,7 +121,7 @@ async fn broken_archives_are_refused_with_nothing_left_behind() {
 #[tokio::test]
 async fn layer_that_is_not_what_the_image_says_is_refused() {
     let right = layer("a");
-    let archive = docker_archive(&[(&["web:1"], &[right.clone()])]);
+    let archive = docker_archive(&[(&["web:1"], &[right])]);
     let mut wrong = archive.clone();
     let place = wrong.windows(5).position(|window| window == b"link\0").unwrap();
     // The content of etc/name: the block after its header.

@@ -1,6 +1,8 @@
 //! Pulls from Debian's own registry, pushed to by skopeo.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 
 use image::{Auth, Digest, ErrorKind, Platform, Reference, Reporter};
 use serde_json::{Value, json};
@@ -272,12 +274,64 @@ async fn content_that_was_changed_in_the_registry_is_refused() {
     }
 }
 
+/// Passes connections on to the registry, and breaks the first answers that are long.
+fn breaking_proxy(target: String, mut breaks: usize) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&target).unwrap());
+            let (mut requests, mut forward) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut requests, &mut forward));
+            let mut buffer = vec![0; 64 << 10];
+            let mut passed = 0;
+            while let Ok(count @ 1..) = server.read(&mut buffer) {
+                passed += count;
+                if passed > 1 << 20 && breaks > 0 {
+                    breaks -= 1;
+                    break;
+                }
+                if client.write_all(&buffer[..count]).is_err() {
+                    break;
+                }
+            }
+            let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
+        }
+    });
+    address
+}
+
+/// An image that does not get smaller by packing.
+fn big() -> Vec<u8> {
+    let random: Vec<u8> = (0..4_000_000).map(|_| rand::random()).collect();
+    docker_archive(&[(&["big:1"], &[Layer::new().file("big", &random).tar()])])
+}
+
+#[tokio::test]
+async fn download_that_breaks_off_is_begun_again() {
+    let (registry, store) = (Registry::start(Door::Plain), Store::open().await);
+    registry.push(&big(), "big:1", &["--dest-compress-format", "zstd", "--format", "oci"]);
+    let manifest = registry.get_manifest("big", "1");
+    assert!(manifest.contains("layers"), "{manifest}");
+
+    let twice: Reference = format!("{}/big:1", breaking_proxy(registry.address.clone(), 2)).parse().unwrap();
+    let image = pull(&store, &twice).await.unwrap();
+    assert_eq!(image.size_bytes, 4_000_000);
+    store.assert_clean(1);
+
+    let fresh = Store::open().await;
+    let always: Reference =
+        format!("{}/big:1", breaking_proxy(registry.address.clone(), 1000)).parse().unwrap();
+    let error = pull(&fresh, &always).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.explain().contains("broke off"), "{}", error.explain());
+    fresh.assert_clean(0);
+}
+
 #[tokio::test]
 async fn pull_that_is_given_up_leaves_nothing() {
     let (registry, store) = (Registry::start(Door::Plain), Store::open().await);
-    let random: Vec<u8> = (0..20_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let archive = docker_archive(&[(&["big:1"], &[Layer::new().file("big", &random).tar()])]);
-    registry.push(&archive, "big:1", &[]);
+    registry.push(&big(), "big:1", &[]);
     let name = name(&registry, "big:1");
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1000);
     let images = store.images.clone();

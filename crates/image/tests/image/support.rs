@@ -243,7 +243,7 @@ impl Registry {
     }
 
     pub fn get_manifest(&self, name: &str, tag: &str) -> String {
-        let accept = "Accept: application/vnd.docker.distribution.manifest.v2+json\r\n";
+        let accept = "Accept: application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json\r\n";
         let answer = self.http("GET", &format!("/v2/{name}/manifests/{tag}"), accept, b"");
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }

@@ -117,6 +117,40 @@ async fn mounted_layers_show_what_upper_ones_deleted_and_replaced() {
     assert_eq!(seen[4], ["d", "opaque", "redone", "was-file"]);
 }
 
+#[tokio::test]
+async fn image_with_one_layer_twice_mounts_as_its_layers_say() {
+    let store = Store::open().await;
+    let twice = Layer::new().directory("d/").file("d/both", b"first").whiteout(".wh.middle").tar();
+    let between = Layer::new()
+        .directory("d/")
+        .file("d/both", b"second")
+        .file("d/between", b"")
+        .file("middle", b"")
+        .tar();
+
+    let image = load_one(&store, &[twice.clone(), between, twice]).await;
+
+    let target = store.directory.path().join("merged");
+    let (root, inside, both) = in_own_mounts(|| {
+        mount_overlay(&image.layers, &target);
+        (names_in(&target), names_in(&target.join("d")), fs::read(target.join("d/both")).unwrap())
+    });
+    assert_eq!(image.diff_ids.len(), 3);
+    assert_eq!((root, inside), (vec!["d".to_owned()], vec!["between".to_owned(), "both".to_owned()]));
+    assert_eq!(both, b"first");
+}
+
+#[tokio::test]
+async fn image_without_layers_has_an_empty_directory() {
+    let store = Store::open().await;
+
+    let image = load_one(&store, &[]).await;
+
+    assert_eq!(image.layers.len(), 1);
+    assert!(names_in(&image.layers[0]).is_empty());
+    assert_eq!(image.size_bytes, 0);
+}
+
 fn names_in(path: &std::path::Path) -> Vec<String> {
     let names = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
