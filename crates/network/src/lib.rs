@@ -12,10 +12,12 @@
 //! which addresses exist, and knows nothing of services or tasks.
 
 mod address;
+mod adopt;
 mod bridge;
 mod container;
 mod diff;
 mod error;
+mod host;
 mod host_port;
 mod namespace;
 mod netlink;

@@ -139,7 +139,8 @@ impl Vxlan<'_> {
     pub(crate) fn message(&self) -> LinkMessage {
         let builder = LinkVxlan::new(self.name, self.vni);
         let builder = match self.local {
-            IpAddr::V4(address) => builder.local(address),
+            // The frames inside carry checksums of their own.
+            IpAddr::V4(address) => builder.local(address).udp_csum(false),
             // IPv6 without a checksum is refused by receivers, so it is kept there.
             IpAddr::V6(address) => builder.local6(address),
         };

@@ -7,7 +7,7 @@ use std::time::Instant;
 use network::{Attachment, Error, OverlayAddress};
 
 use crate::support::{
-    Lab, eventually, inside, is_reachable, node, on_overlay, overlay, place, seen_as, serve, wait,
+    Lab, eventually, inside, is_reachable, node, on_overlay, overlay, place, reaches, seen_as, serve, wait,
     with_egress,
 };
 
@@ -39,7 +39,7 @@ fn containers_do_not_reach_each_other_over_the_bridge() {
         let b = wait(one.attach("b", &with_egress())).unwrap();
         serve(&b.namespace, 80);
 
-        assert!(is_reachable(&lab.host(1), (b.bridge_address.unwrap(), 80)));
+        assert!(reaches(&lab.host(1), (b.bridge_address.unwrap(), 80)));
         assert!(!is_reachable(&a.namespace, (b.bridge_address.unwrap(), 80)), "{filter_frames}");
     }
 }
@@ -51,7 +51,7 @@ fn container_does_not_reach_the_hosts_loopback() {
     let a = wait(one.attach("a", &with_egress())).unwrap();
     serve(&lab.host(1), 81);
     let gateway = Ipv4Addr::from(u32::from(one.bridge_subnet().address()) + 1);
-    assert!(is_reachable(&a.namespace, (gateway, 81)));
+    assert!(reaches(&a.namespace, (gateway, 81)));
 
     // Sent as a root of the container could: loopback addresses through the gateway.
     let lie = format!(
@@ -114,7 +114,7 @@ fn attaching_again_keeps_or_rebuilds_as_asked() {
 
     let same = wait(one.attach("a", &with_egress())).unwrap();
     assert_eq!(same, first);
-    assert!(is_reachable(&lab.host(1), (same.bridge_address.unwrap(), 80)));
+    assert!(reaches(&lab.host(1), (same.bridge_address.unwrap(), 80)));
 
     let other = wait(one.attach("a", &on_overlay("net", A))).unwrap();
     assert_eq!(other.bridge_address, None);
@@ -150,7 +150,7 @@ fn container_may_use_low_ports_and_has_a_loopback() {
     let a = wait(one.attach("a", &with_egress())).unwrap();
     serve(&a.namespace, 80);
 
-    assert!(is_reachable(&a.namespace, (Ipv4Addr::LOCALHOST, 80)));
+    assert!(reaches(&a.namespace, (Ipv4Addr::LOCALHOST, 80)));
     let read = || std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     assert_eq!(inside(&a.namespace, read).trim(), "0");
 }

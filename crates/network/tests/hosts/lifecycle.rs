@@ -143,3 +143,26 @@ fn contradicting_overlays_change_nothing() {
     assert!(matches!(refused, Err(Error::BadOverlay { .. })), "{refused:?}");
     assert_eq!(std::fs::read_dir(lab.run_folder(1).join("overlays")).unwrap().count(), 0);
 }
+
+#[test]
+fn damaged_overlay_is_healed_after_a_restart() {
+    let lab = Lab::new(2, 1500);
+    let endpoints = [(A, 1), (B, 2)];
+    let (one, two) = (lab.open(1), lab.open(2));
+    for network in [&one, &two] {
+        wait(network.apply(&[overlay("net", 4097, &endpoints)])).unwrap();
+    }
+    let a = wait(one.attach("a", &on_overlay("net", A))).unwrap();
+    let b = wait(two.attach("b", &on_overlay("net", B))).unwrap();
+    serve(&b.namespace, 80);
+    drop(one);
+    let inside = format!("--net={}", lab.run_folder(1).join("overlays/net").display());
+    let command =
+        std::process::Command::new("nsenter").args([&inside, "ip", "link", "del", "vx0"]).status().unwrap();
+    assert!(command.success() && !is_reachable(&a.namespace, (B, 80)));
+
+    let one = lab.open(1);
+    wait(one.apply(&[overlay("net", 4097, &endpoints)])).unwrap();
+
+    assert!(connect(&a.namespace, (B, 80), DEADLINE).is_ok());
+}

@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use network::{Attached, Ipv4Net, Network};
 
 use crate::support::{
-    DEADLINE, Lab, connect, echoes, greeting, inside, is_reachable, on_overlay, overlay, seen_as, serve, wait,
+    DEADLINE, Lab, connect, echoes, greeting, inside, is_reachable, on_overlay, overlay, reaches, seen_as,
+    serve, wait,
 };
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 5);
@@ -84,7 +85,7 @@ fn different_overlays_do_not_reach_each_other() {
     let red = attach(&one, "red", "red", A);
     let blue = attach(&one, "blue", "blue", C);
 
-    assert!(is_reachable(&red.namespace, (B, 80)));
+    assert!(reaches(&red.namespace, (B, 80)));
     assert!(!is_reachable(&blue.namespace, (B, 80)));
     assert!(!is_reachable(&blue.namespace, (A, 80)));
 }
@@ -180,4 +181,51 @@ fn change_of_peers_leaves_connections_alone() {
     wait(one.apply(&[overlay("net", 4097, &endpoints)])).unwrap();
 
     assert!(echoes(&mut stream, "fewer peers"));
+}
+
+#[test]
+fn overlay_runs_over_an_ipv6_underlay() {
+    let lab = Lab::new(2, 1500);
+    let node = |host: usize| std::net::IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, host as u16]);
+    let open = |host| {
+        lab.run_on(host, &format!("ip addr add {}/64 dev u0 nodad", node(host)));
+        lab.try_open(host, network::Config { underlay: node(host), ..lab.config(host) }).unwrap()
+    };
+    let (one, two) = (open(1), open(2));
+    let mut net = overlay("net", 4097, &[(A, 1), (B, 2)]);
+    for (peer, host) in net.peers.iter_mut().zip(1..) {
+        peer.node = node(host);
+    }
+    wait(one.apply(&[net.clone()])).unwrap();
+    wait(two.apply(&[net])).unwrap();
+    let (a, b) = (attach(&one, "a", "net", A), attach(&two, "b", "net", B));
+    serve(&b.namespace, 80);
+
+    transfer(&a, B);
+}
+
+#[test]
+fn a_thousand_peers_are_applied_in_one_batch() {
+    let lab = Lab::new(1, 1500);
+    let one = lab.open(1);
+    let peers: Vec<_> = (0..1000u32).map(|index| (Ipv4Addr::from(u32::from(A) + 256 + index), 2)).collect();
+    wait(one.apply(&[overlay("net", 4097, &[])])).unwrap();
+
+    let start = std::time::Instant::now();
+    wait(one.apply(&[overlay("net", 4097, &peers)])).unwrap();
+    eprintln!("a thousand peers {:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    wait(one.apply(&[overlay("net", 4097, &peers[1..])])).unwrap();
+    eprintln!("one of a thousand {:?}", start.elapsed());
+
+    let count = inside(&lab.run_folder(1).join("overlays/net"), || {
+        let output =
+            std::process::Command::new("bridge").args(["fdb", "show", "dev", "vx0"]).output().unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .filter(|line| line.contains(" dst 192.0.2.2 "))
+            .count()
+    });
+    assert_eq!(count, 999);
 }

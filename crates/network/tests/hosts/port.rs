@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use network::{Attached, Attachment, Error, HostPort, Network, Protocol};
 
 use crate::support::{
-    DEADLINE, Lab, connect, echoes, eventually, greeting, inside, is_reachable, node, seen_as, serve,
-    tcp_port, wait, with_egress,
+    DEADLINE, Lab, connect, echoes, eventually, greeting, inside, is_reachable, node, reaches, seen_as,
+    serve, tcp_port, wait, with_egress,
 };
 
 fn publish(network: &Network, name: &str, ports: &[HostPort]) -> Result<Attached, Error> {
@@ -32,7 +32,7 @@ fn published_port_is_reached_from_everywhere() {
         assert_eq!(seen_as(&lab.host(2), port), node(2).to_string());
         let mut local = connect(&lab.host(1), (Ipv4Addr::LOCALHOST, 8080), DEADLINE).unwrap();
         assert_eq!(greeting(&mut local), one_gateway(&one));
-        assert!(is_reachable(&lab.host(1), port));
+        assert!(reaches(&lab.host(1), port));
         for namespace in [&client.namespace, &web.namespace] {
             let mut stream = connect(namespace, port, DEADLINE).unwrap();
             assert_eq!(greeting(&mut stream), one_gateway(&one), "{filter_frames}");
@@ -52,10 +52,10 @@ fn port_on_one_address_is_not_reached_at_others() {
     let second = publish(&one, "second", &[at(Ipv4Addr::new(192, 0, 2, 101))]).unwrap();
     serve(&first.namespace, 80);
 
-    assert!(is_reachable(&lab.host(2), (node(1), 8080)));
+    assert!(reaches(&lab.host(2), (node(1), 8080)));
     assert!(!is_reachable(&lab.host(2), (Ipv4Addr::new(192, 0, 2, 101), 8080)));
     serve(&second.namespace, 80);
-    assert!(is_reachable(&lab.host(2), (Ipv4Addr::new(192, 0, 2, 101), 8080)));
+    assert!(reaches(&lab.host(2), (Ipv4Addr::new(192, 0, 2, 101), 8080)));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn kernel_chooses_a_free_port_for_zero() {
     let ports: Vec<_> = web.host_ports.iter().map(|port| port.published).collect();
     assert!(ports[0] != 0 && ports[1] != 0 && ports[0] != ports[1], "{ports:?}");
     for port in ports {
-        assert!(is_reachable(&lab.host(2), (node(1), port)));
+        assert!(reaches(&lab.host(2), (node(1), port)));
     }
 }
 
@@ -131,6 +131,6 @@ fn ports_and_their_connections_outlive_a_restart() {
 
     assert!(echoes(&mut stream, "still here"));
     assert_eq!(one.attached()["web"], web);
-    assert!(is_reachable(&lab.host(2), (node(1), 8080)));
+    assert!(reaches(&lab.host(2), (node(1), 8080)));
     assert!(inside(&lab.host(1), || TcpListener::bind("0.0.0.0:8080").is_err()));
 }

@@ -223,6 +223,17 @@ pub fn echoes(stream: &mut TcpStream, text: &str) -> bool {
     back == text.as_bytes()
 }
 
+/// Tells whether a server answers; for what shall be so.
+pub fn reaches(namespace: &Path, to: impl Into<SocketAddr>) -> bool {
+    let start = Instant::now();
+    let is_reached = connect(namespace, to, DEADLINE).is_ok();
+    if start.elapsed() > Duration::from_millis(900) {
+        eprintln!("slow {:?} {}", start.elapsed(), std::backtrace::Backtrace::force_capture());
+    }
+    is_reached
+}
+
+/// Tells whether a server answers soon; for what shall not be so.
 pub fn is_reachable(namespace: &Path, to: impl Into<SocketAddr>) -> bool {
     connect(namespace, to, SILENCE).is_ok()
 }

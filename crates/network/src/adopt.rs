@@ -1,0 +1,156 @@
+//! Opening a host: makes what is missing and takes over what an earlier run left.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
+
+use crate::diff::Underlay;
+use crate::host::{Folders, Holding, Host, Slot, State, redirects};
+use crate::host_port::Reservation;
+use crate::namespace::{self, NamespaceHandle};
+use crate::netlink::link::links;
+use crate::netlink::route::addresses;
+use crate::netlink::{Protocol, Socket};
+use crate::nft::Table;
+use crate::overlay::OverlayNamespace;
+use crate::pool::Pool;
+use crate::record::Record;
+use crate::{Config, Error, bridge};
+
+/// Below this an overlay could not carry what every IPv4 host must take.
+const OVERLAY_MTU_MIN: u32 = 576;
+/// A loopback underlay has 65536 and more; devices take 16 bits.
+const MTU_MAX: u32 = 65_000;
+
+/// Returns how much of each packet VXLAN takes: Ethernet 14, VXLAN 8, UDP 8, and the IP header.
+const fn header_bytes(underlay: IpAddr) -> u32 {
+    match underlay {
+        IpAddr::V4(_) => 50,
+        IpAddr::V6(_) => 70,
+    }
+}
+
+/// Returns a number that an earlier run of this host hardly started from too.
+fn any_number() -> u32 {
+    std::collections::hash_map::RandomState::new().build_hasher().finish() as u32
+}
+
+impl Host {
+    /// Opens the host the calling thread is on.
+    pub(crate) fn open(config: Config) -> Result<Host, Error> {
+        let Config { run, underlay, bridge_subnet, vxlan_port } = config;
+        let folders = Folders::make(&run)?;
+        let open = |protocol| {
+            Socket::open(protocol).map_err(Error::kernel("open a netlink socket (root is needed)"))
+        };
+        let socket = open(Protocol::Route)?;
+        let table = Table::new(open(Protocol::Netfilter)?);
+        let carrier = bridge::underlay_link(&links(&socket)?, &addresses(&socket)?, underlay)?;
+        let overlay_mtu = carrier.mtu.saturating_sub(header_bytes(underlay));
+        if overlay_mtu < OVERLAY_MTU_MIN {
+            return Err(Error::SmallMtu { link: carrier.index, mtu: carrier.mtu });
+        }
+        let mtu = carrier.mtu.min(u32::from(u16::MAX));
+        let (bridge, subnet) = bridge::ensure(&socket, bridge_subnet, mtu)?;
+        let host = Host {
+            folders,
+            namespace: NamespaceHandle::of_this_thread()?,
+            socket,
+            table,
+            bridge,
+            bridge_mtu: mtu,
+            underlay: Underlay { address: underlay, port: vxlan_port, mtu: overlay_mtu.min(MTU_MAX) },
+            interface_names: AtomicU32::new(any_number()),
+            applying: Mutex::default(),
+            state: Mutex::new(State {
+                pool: Pool::new(subnet),
+                overlays: BTreeMap::new(),
+                containers: BTreeMap::new(),
+            }),
+        };
+        host.adopt()?;
+        Ok(host)
+    }
+
+    /// Finds what an earlier run left; what it left half-made is removed.
+    fn adopt(&self) -> Result<(), Error> {
+        for id in namespace::names(&self.folders.overlays)? {
+            self.adopt_overlay(&id)?;
+        }
+        for id in namespace::names(&self.folders.namespaces)? {
+            self.adopt_container(&id)?;
+        }
+        for id in namespace::names(&self.folders.records)? {
+            if !self.state().containers.contains_key(&id) {
+                Record::remove(&self.folders.records.join(&id))?;
+            }
+        }
+        let (subnet, ports) = {
+            let state = self.state();
+            let records = state.containers.values().filter_map(|slot| match slot {
+                Slot::Attached(holding) => Some(redirects(&holding.record)),
+                Slot::Busy => None,
+            });
+            (state.pool.subnet(), records.flatten().collect::<Vec<_>>())
+        };
+        self.table.replace(bridge::NAME, subnet, &ports)
+    }
+
+    fn adopt_overlay(&self, id: &str) -> Result<(), Error> {
+        let path = self.folders.overlays.join(id);
+        let Some(namespace) = NamespaceHandle::at(&path)? else {
+            return namespace::release(&path);
+        };
+        let inside = namespace.try_clone()?;
+        let adopt = || OverlayNamespace::adopt(id, path, namespace);
+        let overlay = namespace::visit(&inside, "take over an overlay", adopt)?;
+        self.state().overlays.insert(id.to_owned(), Arc::new(overlay));
+        Ok(())
+    }
+
+    fn adopt_container(&self, id: &str) -> Result<(), Error> {
+        let path = self.folders.namespaces.join(id);
+        let held = NamespaceHandle::at(&path)?;
+        let record = Record::read(&self.folders.records.join(id))?;
+        let (Some(_), Some(record)) = (held, record) else {
+            return namespace::release(&path);
+        };
+        let mut reservations = Vec::new();
+        for (_, given) in &record.host_ports {
+            match Reservation::take(given) {
+                Ok((reservation, _)) => reservations.push(reservation),
+                // The container was there first: its clients keep reaching it.
+                Err(error) => tracing::warn!(container = id, %error, "published port was taken while away"),
+            }
+        }
+        let mut state = self.state();
+        if let Some(address) = record.bridge_address {
+            state.pool.adopt(address);
+        }
+        let ids = record.overlays.iter().map(|place| &place.network_id);
+        let overlays: Vec<_> = ids.filter_map(|id| state.overlays.get(id).cloned()).collect();
+        overlays.iter().for_each(|overlay| overlay.join());
+        let holding = Holding { record, _reservations: reservations, overlays };
+        state.containers.insert(id.to_owned(), Slot::Attached(Box::new(holding)));
+        Ok(())
+    }
+}
+
+impl Folders {
+    fn make(run: &Path) -> Result<Folders, Error> {
+        let folder = |name: &str| run.join(name);
+        let folders = Folders {
+            namespaces: folder("netns"),
+            overlays: folder("overlays"),
+            records: folder("attached"),
+        };
+        for folder in [&folders.namespaces, &folders.overlays, &folders.records] {
+            fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+        }
+        Ok(folders)
+    }
+}

@@ -1,0 +1,317 @@
+//! What one host's networks are made of, and how containers and overlays come and go.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::container::{self, Build};
+use crate::diff::{Underlay, check};
+use crate::host_port::Reservation;
+use crate::namespace::{self, NamespaceHandle};
+use crate::netlink::{Batch, Socket, link};
+use crate::nft::{Endpoint, Published, Table};
+use crate::overlay::OverlayNamespace;
+use crate::pool::Pool;
+use crate::record::Record;
+use crate::{Attached, Attachment, Error, HostPort, Ipv4Net, Overlay, bridge};
+
+/// Is one host; all its methods but the simplest block, and must be called on a thread that is on the host.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) folders: Folders,
+    pub(crate) namespace: NamespaceHandle,
+    pub(crate) socket: Socket,
+    pub(crate) table: Table,
+    pub(crate) bridge: u32,
+    pub(crate) bridge_mtu: u32,
+    pub(crate) underlay: Underlay,
+    pub(crate) interface_names: AtomicU32,
+    /// Held while overlays are made or removed, so that two calls never build the same one.
+    pub(crate) applying: Mutex<()>,
+    pub(crate) state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Folders {
+    pub(crate) namespaces: PathBuf,
+    pub(crate) overlays: PathBuf,
+    pub(crate) records: PathBuf,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) pool: Pool,
+    pub(crate) overlays: BTreeMap<String, Arc<OverlayNamespace>>,
+    pub(crate) containers: BTreeMap<String, Slot>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Slot {
+    /// A call is building or removing it.
+    Busy,
+    Attached(Box<Holding>),
+}
+
+/// Is what is held for one container.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    pub(crate) record: Record,
+    /// Dropped with the container; nothing else is done with them.
+    pub(crate) _reservations: Vec<Reservation>,
+    pub(crate) overlays: Vec<Arc<OverlayNamespace>>,
+}
+
+impl Holding {
+    fn published(&self) -> Vec<Published> {
+        self.record.host_ports.iter().map(|(_, given)| given.published()).collect()
+    }
+}
+
+impl Host {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is a single step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn namespace(&self) -> &NamespaceHandle {
+        &self.namespace
+    }
+
+    pub(crate) fn known_overlay(&self, id: &str) -> Option<Arc<OverlayNamespace>> {
+        self.state().overlays.get(id).cloned()
+    }
+
+    pub(crate) fn attached(&self) -> BTreeMap<String, Attached> {
+        let state = self.state();
+        let attached = state.containers.iter().filter_map(|(id, slot)| match slot {
+            Slot::Attached(holding) => Some((id.clone(), self.describe(id, &holding.record))),
+            Slot::Busy => None,
+        });
+        attached.collect()
+    }
+
+    pub(crate) fn bridge_subnet(&self) -> Ipv4Net {
+        self.state().pool.subnet()
+    }
+
+    pub(crate) fn describe(&self, id: &str, record: &Record) -> Attached {
+        Attached {
+            namespace: self.folders.namespaces.join(id),
+            bridge_address: record.bridge_address,
+            host_ports: record.host_ports.iter().map(|(_, given)| *given).collect(),
+        }
+    }
+
+    pub(crate) fn attach(&self, id: &str, attachment: &Attachment) -> Result<Attached, Error> {
+        let path = namespace::path(&self.folders.namespaces, id)?;
+        if let Some(former) = self.occupy(id)? {
+            if former.record.answers(attachment) {
+                let attached = self.describe(id, &former.record);
+                self.settle(id, Some(former));
+                return Ok(attached);
+            }
+            self.dismantle(id, *former)?;
+        }
+        match self.build(id, &path, attachment) {
+            Ok(holding) => {
+                let attached = self.describe(id, &holding.record);
+                self.settle(id, Some(Box::new(holding)));
+                Ok(attached)
+            }
+            Err(error) => {
+                self.settle(id, None);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn detach(&self, id: &str) -> Result<(), Error> {
+        namespace::path(&self.folders.namespaces, id)?;
+        let former = self.occupy(id)?;
+        let result = former.map_or(Ok(()), |former| self.dismantle(id, *former));
+        self.settle(id, None);
+        result
+    }
+
+    /// Keeps other calls from the container and returns what it had.
+    fn occupy(&self, id: &str) -> Result<Option<Box<Holding>>, Error> {
+        match self.state().containers.insert(id.to_owned(), Slot::Busy) {
+            None => Ok(None),
+            Some(Slot::Attached(former)) => Ok(Some(former)),
+            Some(Slot::Busy) => Err(Error::Busy { container: id.to_owned() }),
+        }
+    }
+
+    /// Lets other calls to the container again.
+    fn settle(&self, id: &str, holding: Option<Box<Holding>>) {
+        let mut state = self.state();
+        match holding {
+            Some(holding) => state.containers.insert(id.to_owned(), Slot::Attached(holding)),
+            None => state.containers.remove(id),
+        };
+    }
+
+    fn build(&self, id: &str, path: &Path, attachment: &Attachment) -> Result<Holding, Error> {
+        let mut reservations = Vec::new();
+        let mut host_ports: Vec<(HostPort, HostPort)> = Vec::new();
+        for asked in &attachment.host_ports {
+            let (reservation, given) = Reservation::take(asked)?;
+            reservations.push(reservation);
+            host_ports.push((*asked, given));
+        }
+        let needs_bridge = attachment.egress || !attachment.host_ports.is_empty();
+        let (bridge_address, overlays) = self.take_places(attachment, needs_bridge)?;
+        let record = Record { bridge_address, overlays: attachment.overlays.clone(), host_ports };
+        let holding = Holding { record, _reservations: reservations, overlays };
+        match self.build_kernel_side(id, path, &holding) {
+            Ok(()) => Ok(holding),
+            Err(error) => {
+                let _ = self.dismantle(id, holding);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes an address on the bridge and a place in each overlay.
+    fn take_places(
+        &self,
+        attachment: &Attachment,
+        needs_bridge: bool,
+    ) -> Result<(Option<Ipv4Addr>, Vec<Arc<OverlayNamespace>>), Error> {
+        let mut state = self.state();
+        let find = |id: &String| {
+            let found = state.overlays.get(id).cloned();
+            found.ok_or_else(|| Error::UnknownOverlay { network: id.clone() })
+        };
+        let overlays: Vec<_> =
+            attachment.overlays.iter().map(|place| find(&place.network_id)).collect::<Result<_, _>>()?;
+        let address = if needs_bridge { Some(state.pool.take()?) } else { None };
+        overlays.iter().for_each(|overlay| overlay.join());
+        Ok((address, overlays))
+    }
+
+    fn build_kernel_side(&self, id: &str, path: &Path, holding: &Holding) -> Result<(), Error> {
+        let (gateway, prefix) = {
+            let state = self.state();
+            (state.pool.gateway(), state.pool.subnet().prefix())
+        };
+        let record = &holding.record;
+        let host = container::Host {
+            socket: &self.socket,
+            bridge: self.bridge,
+            mtu: self.bridge_mtu,
+            gateway,
+            prefix,
+            isolate: !bridge::is_filtered(),
+            names: &self.interface_names,
+        };
+        let overlays = holding.overlays.iter().cloned().zip(record.overlays.iter().cloned()).collect();
+        let build = Build { id, path, host, overlays, bridge_address: record.bridge_address };
+        build.run()?;
+        self.table.publish(&redirects(record))?;
+        record.write(&self.folders.records.join(id))
+    }
+
+    /// Takes everything back that a container was given, as far as it goes.
+    fn dismantle(&self, id: &str, holding: Holding) -> Result<(), Error> {
+        let withdrawn = self.table.withdraw(&holding.published());
+        // The namespace's end removes its interfaces, in the kernel's own time: waiting for it takes 36 ms each.
+        let released = namespace::release(&self.folders.namespaces.join(id));
+        let forgotten = Record::remove(&self.folders.records.join(id));
+        {
+            let mut state = self.state();
+            if let Some(address) = holding.record.bridge_address {
+                state.pool.free(address);
+            }
+            holding.overlays.iter().for_each(|overlay| overlay.leave());
+        }
+        let left_over = holding.overlays.iter().any(|overlay| overlay.is_left_over());
+        drop(holding);
+        let removed = if left_over { self.remove_left_over() } else { Ok(()) };
+        withdrawn.and(released).and(forgotten).and(removed)
+    }
+
+    pub(crate) fn apply(&self, wanted: &[Overlay]) -> Result<(), Error> {
+        check(wanted)?;
+        for overlay in wanted {
+            namespace::path(&self.folders.overlays, &overlay.network_id)?;
+        }
+        let applying = self.applying();
+        let unwanted: Vec<_> = {
+            let state = self.state();
+            let is_wanted = |id: &str| wanted.iter().any(|overlay| overlay.network_id == id);
+            state
+                .overlays
+                .iter()
+                .filter(|(id, _)| !is_wanted(id))
+                .map(|(_, overlay)| overlay.clone())
+                .collect()
+        };
+        unwanted.iter().for_each(|overlay| overlay.unwant());
+        drop(applying);
+        let mut result = self.remove_left_over();
+        let _applying = self.applying();
+        for overlay in wanted {
+            let applied = self
+                .overlay(&overlay.network_id)
+                .and_then(|namespace| namespace.apply(overlay, &self.underlay, &self.socket));
+            result = result.and(applied);
+        }
+        result
+    }
+
+    /// Returns an overlay's namespace, made if it is missing.
+    fn overlay(&self, id: &str) -> Result<Arc<OverlayNamespace>, Error> {
+        if let Some(overlay) = self.state().overlays.get(id) {
+            return Ok(overlay.clone());
+        }
+        let path = namespace::path(&self.folders.overlays, id)?;
+        let create = || OverlayNamespace::create(id, path);
+        let overlay = Arc::new(namespace::visit(&self.namespace, "make an overlay", create)?);
+        self.state().overlays.insert(id.to_owned(), overlay.clone());
+        Ok(overlay)
+    }
+
+    fn remove_left_over(&self) -> Result<(), Error> {
+        let _applying = self.applying();
+        let left_over: Vec<_> = {
+            let mut state = self.state();
+            let ids: Vec<_> = state.overlays.iter().filter(|(_, overlay)| overlay.is_left_over()).collect();
+            let ids: Vec<_> = ids.into_iter().map(|(id, _)| id.clone()).collect();
+            ids.iter().filter_map(|id| state.overlays.remove(id)).collect()
+        };
+        left_over.iter().map(|overlay| overlay.remove()).fold(Ok(()), Result::and)
+    }
+
+    fn applying(&self) -> MutexGuard<'_, ()> {
+        // It guards an order of steps, not data.
+        self.applying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn destroy(&self) -> Result<(), Error> {
+        let ids: Vec<_> = self.state().containers.keys().cloned().collect();
+        let mut result = ids.iter().map(|id| self.detach(id)).fold(Ok(()), Result::and);
+        self.state().overlays.values().for_each(|overlay| overlay.unwant());
+        result = result.and(self.remove_left_over());
+        result = result.and(self.table.remove());
+        let mut batch = Batch::default();
+        batch.remove_link("remove the bridge", link::by_name(bridge::NAME));
+        result = result.and(batch.send(&self.socket, bridge::NAME));
+        for folder in [&self.folders.namespaces, &self.folders.overlays, &self.folders.records] {
+            if let Err(source) = fs::remove_dir_all(folder) {
+                result = result.and(Err(Error::file("remove", folder)(source)));
+            }
+        }
+        result
+    }
+}
+
+/// Returns where each published port leads.
+pub(crate) fn redirects(record: &Record) -> Vec<(Published, Endpoint)> {
+    let Some(address) = record.bridge_address else { return Vec::new() };
+    let ports = record.host_ports.iter();
+    ports.map(|(_, given)| (given.published(), Endpoint::new(address, given.target))).collect()
+}
