@@ -1,7 +1,9 @@
 //! Measures how long a proposal takes on one manager with its log on disk: one at a time, and
 //! with 64 in flight. The folder is the first argument, or a temporary one under the current folder.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use consensus::{Config, Raft, Start, StateMachine};
@@ -48,12 +50,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let raft = Raft::start(config, Counter(0), Start::Bootstrap, tls()?).await?;
     raft.status().wait_for(|status| status.is_leader()).await?;
 
-    let mut times = Vec::with_capacity(ALONE);
+    // The bare write is measured in between, so that both see the same disk.
+    let mut bare = Bare::lay_out(&temporary.path().join("bare"))?;
+    let (mut times, mut writes) = (Vec::with_capacity(ALONE), Vec::with_capacity(ALONE));
     for _ in 0..ALONE {
         let since = Instant::now();
         raft.propose(vec![7; ENTRY_BYTES]).await?;
         times.push(since.elapsed());
+        let since = Instant::now();
+        bare.append()?;
+        writes.push(since.elapsed());
     }
+    report("bare write", writes, None);
     report("one at a time", times, None);
 
     let began = Instant::now();
@@ -65,6 +73,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     report("64 in flight", times, Some(began.elapsed()));
     raft.shutdown().await;
     Ok(())
+}
+
+/// The least that a durable write can cost: bytes into a file laid out in advance, and a sync.
+struct Bare {
+    file: File,
+    offset: u64,
+}
+
+impl Bare {
+    fn lay_out(path: &Path) -> std::io::Result<Self> {
+        let file = File::create(path)?;
+        file.write_all_at(&vec![0; ALONE * 2 * ENTRY_BYTES], 0)?;
+        file.sync_all()?;
+        Ok(Self { file, offset: 0 })
+    }
+
+    fn append(&mut self) -> std::io::Result<()> {
+        self.file.write_all_at(&[7; ENTRY_BYTES], self.offset)?;
+        self.offset += ENTRY_BYTES as u64;
+        self.file.sync_data()
+    }
 }
 
 async fn worker(raft: Raft<u64>) -> Result<Vec<Duration>, consensus::ProposeError> {

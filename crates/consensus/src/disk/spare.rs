@@ -72,6 +72,12 @@ impl Spare {
         }
     }
 
+    /// Lays out the file anew, after the former one got its name and is out of the way.
+    pub fn renew(&mut self) {
+        self.settle();
+        self.state = build(&self.path, self.bytes);
+    }
+
     fn settle(&mut self) {
         let placeholder = State::Failed(Error::Full { path: self.path.clone() }, Instant::now());
         self.state = match std::mem::replace(&mut self.state, placeholder) {

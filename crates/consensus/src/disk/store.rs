@@ -213,3 +213,107 @@ fn in_use(dir: &Path) -> Error {
         what: "holds a manager's log already: leave that cluster first, or use another folder".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::log::Position;
+    use crate::member::{Membership, Peer};
+
+    const SEGMENT: usize = 64 << 10;
+
+    fn meta(index: u64) -> Meta {
+        let peer = Peer { node_id: "n".into(), address: "a:1".into() };
+        Meta { position: Position { index, term: 1 }, membership: Membership::alone(1, peer) }
+    }
+
+    fn entry(index: u64) -> Entry {
+        Entry { index, term: 1, data: vec![1].into(), ..Entry::default() }
+    }
+
+    fn hard(commit: u64) -> HardState {
+        HardState { term: 1, commit, ..HardState::default() }
+    }
+
+    fn created() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        Store::create(dir.path(), 1, SEGMENT, Some((&meta(1), b"state"))).unwrap();
+        dir
+    }
+
+    fn open(dir: &Path) -> Result<Opened, Error> {
+        Store::open(dir, 1, SEGMENT)
+    }
+
+    #[test]
+    fn a_snapshot_of_several_chunks_comes_back_whole() {
+        let dir = created();
+        let state: Vec<u8> = (0..(3 << 20) + 7).map(|byte| (byte % 251) as u8).collect();
+        let mut opened = open(dir.path()).unwrap();
+        opened.store.append(&hard(1), &[entry(2), entry(3)]).unwrap();
+        opened.store.folder().write_snapshot(&meta(3), &state).unwrap();
+        opened.store.compact(2, 3);
+        drop(opened);
+
+        let opened = open(dir.path()).unwrap();
+
+        assert_eq!(opened.state.unwrap(), state);
+        assert_eq!(opened.log.snapshot.as_ref().unwrap(), &meta(3));
+        assert_eq!(opened.log.hard.commit, 3, "what is in a snapshot was committed");
+    }
+
+    #[test]
+    fn a_crash_between_a_received_snapshot_and_the_log_is_mended() {
+        let dir = created();
+        let opened = open(dir.path()).unwrap();
+        opened.store.folder().write_snapshot(&meta(40), b"later").unwrap();
+        drop(opened);
+
+        let opened = open(dir.path()).unwrap();
+        assert_eq!(opened.log.last().index, 40);
+        drop(opened);
+        let mut again = open(dir.path()).unwrap();
+
+        assert_eq!(again.log.base().index, 40);
+        again.store.append(&hard(40), &[entry(41)]).unwrap();
+    }
+
+    #[test]
+    fn a_missing_snapshot_is_damage() {
+        let dir = created();
+        let (_, path) = snapshot_file::list(dir.path()).unwrap().pop().unwrap();
+        remove(&path).unwrap();
+
+        let refused = open(dir.path()).err().unwrap().to_string();
+
+        assert!(refused.contains("the snapshot that its log builds on is gone"), "{refused}");
+    }
+
+    #[test]
+    fn a_missing_or_public_key_is_named() {
+        let dir = created();
+        let key = dir.path().join("data.key");
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        let public = open(dir.path()).err().unwrap().to_string();
+        fs::remove_file(&key).unwrap();
+        let missing = open(dir.path()).err().unwrap().to_string();
+
+        assert!(public.contains("data.key") && public.contains("chmod 600"), "{public}");
+        assert!(missing.contains("data.key") && missing.contains("is gone"), "{missing}");
+    }
+
+    #[test]
+    fn a_start_that_was_cut_short_can_be_repeated() {
+        let dir = created();
+        let (_, path) = snapshot_file::list(dir.path()).unwrap().pop().unwrap();
+        remove(&path).unwrap();
+
+        Store::create(dir.path(), 1, SEGMENT, Some((&meta(1), b"state"))).unwrap();
+
+        assert_eq!(open(dir.path()).unwrap().state.unwrap(), b"state");
+    }
+}

@@ -172,7 +172,7 @@ impl Wal {
         self.next_place += 1;
         self.current = segment;
         self.finished.push_back(std::mem::replace(&mut self.current_file, file));
-        self.spare = Spare::prepare(self.dir.join(SPARE), self.segment_bytes);
+        self.spare.renew();
         Ok(())
     }
 }
@@ -262,7 +262,7 @@ fn replay_segment(replay: &mut Replay, content: &Content, raft_id: u64, path: &P
             (Some(FRAME_BATCH), 1..) => {
                 let (hard, entries) =
                     decode_batch(&mut from).ok_or_else(|| damaged("a batch is malformed"))?;
-                if !replay.log.append(&entries) {
+                if !replay_entries(&mut replay.log, &entries) {
                     return Err(damaged("its entries do not connect"));
                 }
                 replay.hard = hard;
@@ -272,6 +272,17 @@ fn replay_segment(replay: &mut Replay, content: &Content, raft_id: u64, path: &P
         }
     }
     Ok(high)
+}
+
+/// Entries may replace some that were in files removed since. Those removed were within the
+/// snapshot, so the replacements are too: the last of them is what the log starts behind.
+fn replay_entries(log: &mut Log, entries: &[Entry]) -> bool {
+    let base = log.base().index;
+    let replacing = entries.partition_point(|entry| entry.index <= base);
+    if let Some(last) = entries[..replacing].last() {
+        log.reset(Position { index: last.index, term: last.term });
+    }
+    log.append(&entries[replacing..])
 }
 
 fn replay_base(replay: &mut Replay, base: Base, raft_id: u64, path: &Path) -> Result<(), Error> {
@@ -357,4 +368,203 @@ fn decode_entry(from: &mut Reader<'_>) -> Option<Entry> {
     };
     let (data, context) = (from.bytes()?.to_vec().into(), from.bytes()?.to_vec().into());
     Some(Entry { entry_type, index, term, data, context, ..Entry::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SEGMENT: usize = 4096;
+
+    struct Fixture {
+        dir: tempfile::TempDir,
+        key: DataKey,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let key = DataKey::open(dir.path(), false).unwrap();
+            Self { dir, key }
+        }
+
+        fn create(&self) -> Wal {
+            let hard = HardState::default();
+            Wal::create(self.dir.path(), 1, &self.key, SEGMENT, &hard, Position::default()).unwrap()
+        }
+
+        fn open(&self) -> Result<(Wal, Log, HardState), Error> {
+            Wal::open(self.dir.path(), 1, &self.key, SEGMENT)
+        }
+
+        fn files(&self) -> Vec<PathBuf> {
+            folder::numbered(self.dir.path(), PREFIX).unwrap().into_iter().map(|(_, path)| path).collect()
+        }
+
+        fn fails(&self) -> String {
+            self.open().err().expect("the damage is noticed").to_string()
+        }
+    }
+
+    fn entry(index: u64, term: u64, bytes: usize) -> Entry {
+        Entry { index, term, data: vec![index as u8; bytes].into(), ..Entry::default() }
+    }
+
+    fn hard(term: u64, commit: u64) -> HardState {
+        HardState { term, commit, ..HardState::default() }
+    }
+
+    fn entries(log: &Log) -> Vec<Entry> {
+        log.after(log.base().index).cloned().collect()
+    }
+
+    #[test]
+    fn every_cut_in_the_last_write_loses_that_write_only() {
+        let fixture = Fixture::new();
+        let mut wal = fixture.create();
+        for index in 1..=3 {
+            wal.append(&hard(1, 0), &[entry(index, 1, 40)]).unwrap();
+        }
+        let before = wal.current.offset as usize;
+        wal.append(&hard(1, 0), &[entry(4, 1, 40)]).unwrap();
+        let after = wal.current.offset as usize;
+        drop(wal);
+        let path = fixture.files().pop().unwrap();
+        let whole = fs::read(&path).unwrap();
+
+        for end in before..after {
+            for is_laid_out in [false, true] {
+                let mut torn = whole[..end].to_vec();
+                torn.resize(if is_laid_out { whole.len() } else { end }, 0);
+                fixture.files().iter().skip(1).for_each(|later| fs::remove_file(later).unwrap());
+                fs::write(&path, &torn).unwrap();
+
+                let (_, log, _) = fixture.open().unwrap();
+
+                assert_eq!(log.last().index, 3, "cut at {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_before_the_last_write_is_damage() {
+        let fixture = Fixture::new();
+        let mut wal = fixture.create();
+        for index in 1..=3 {
+            wal.append(&hard(1, 0), &[entry(index, 1, 40)]).unwrap();
+        }
+        let before = wal.current.offset as usize;
+        wal.append(&hard(1, 0), &[entry(4, 1, 40)]).unwrap();
+        drop(wal);
+        let path = fixture.files().pop().unwrap();
+        let whole = fs::read(&path).unwrap();
+
+        for at in 0..before {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x10;
+            fs::write(&path, &changed).unwrap();
+
+            let refused = fixture.fails();
+
+            assert!(
+                refused.contains("damaged") && refused.contains(path.to_str().unwrap()),
+                "{at}: {refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_missing_in_the_middle_is_damage() {
+        let fixture = Fixture::new();
+        let mut wal = fixture.create();
+        for index in 1..=60 {
+            wal.append(&hard(1, 0), &[entry(index, 1, 200)]).unwrap();
+        }
+        drop(wal);
+        let files = fixture.files();
+        assert!(files.len() > 3);
+        fs::remove_file(&files[1]).unwrap();
+
+        assert!(fixture.fails().contains("is gone"), "{}", fixture.fails());
+    }
+
+    #[test]
+    fn the_folder_of_another_manager_is_refused() {
+        let fixture = Fixture::new();
+        drop(fixture.create());
+
+        let refused = Wal::open(fixture.dir.path(), 2, &fixture.key, SEGMENT).err().unwrap().to_string();
+
+        assert!(refused.contains("belongs to manager 1, not to 2"), "{refused}");
+    }
+
+    #[test]
+    fn a_reset_leaves_only_what_comes_behind_it() {
+        let fixture = Fixture::new();
+        let mut wal = fixture.create();
+        wal.append(&hard(1, 0), &[entry(1, 1, 10), entry(2, 1, 10)]).unwrap();
+        wal.reset(&hard(3, 50), Position { index: 50, term: 3 }).unwrap();
+        wal.append(&hard(3, 50), &[entry(51, 3, 10)]).unwrap();
+        drop(wal);
+
+        let (_, log, hard) = fixture.open().unwrap();
+
+        assert_eq!(log.base(), Position { index: 50, term: 3 });
+        assert_eq!((log.last().index, hard.term, hard.commit), (51, 3, 50));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Append { back: u64, count: u64, bytes: usize },
+        Compact { behind: u64 },
+        Reopen,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..4_u64, 1..5_u64, 0..900_usize)
+                .prop_map(|(back, count, bytes)| Step::Append { back, count, bytes }),
+            1 => (0..10_u64).prop_map(|behind| Step::Compact { behind }),
+            1 => Just(Step::Reopen),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+        /// Appends that replace a tail, compaction and restarts give what a plain list gives.
+        #[test]
+        fn a_reopened_log_holds_what_was_appended(steps in prop::collection::vec(step(), 1..60)) {
+            let fixture = Fixture::new();
+            let mut wal = fixture.create();
+            let mut model = Log::new(Position::default());
+            let mut committed = 0;
+            for (term, step) in steps.into_iter().enumerate() {
+                let term = term as u64 + 1;
+                match step {
+                    Step::Append { back, count, bytes } => {
+                        let first = (model.last().index + 1).saturating_sub(back).max(committed + 1);
+                        let batch: Vec<Entry> =
+                            (first..first + count).map(|index| entry(index, term, bytes)).collect();
+                        wal.append(&hard(term, committed), &batch).unwrap();
+                        prop_assert!(model.append(&batch));
+                    }
+                    Step::Compact { behind } => {
+                        committed = committed.max(model.last().index.saturating_sub(behind));
+                        wal.compact(committed).unwrap();
+                    }
+                    Step::Reopen => {
+                        drop(wal);
+                        let (reopened, log, _) = fixture.open().unwrap();
+                        wal = reopened;
+                        prop_assert!(log.base().index <= committed);
+                        model.compact(log.base().index);
+                        prop_assert_eq!(entries(&log), entries(&model));
+                    }
+                }
+            }
+        }
+    }
 }
