@@ -36,7 +36,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     written
 }
 
-pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || {
         let mut file = File::create(path)?;
         file.write_all(bytes)?;
@@ -45,7 +45,7 @@ pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write().map_err(failed("write", path))
 }
 
-pub(crate) fn sync_directory_of(path: &Path) -> Result<(), Error> {
+fn sync_directory_of(path: &Path) -> Result<(), Error> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     File::open(directory).and_then(|file| file.sync_all()).map_err(failed("sync", directory))
 }
@@ -84,8 +84,7 @@ impl Staging {
 
     /// Moves the directory to where it is to stay.
     pub(crate) fn keep_as(self, target: &Path) -> Result<(), Error> {
-        fs::rename(&self.path, target).map_err(failed("move into place", target))?;
-        sync_directory_of(target)
+        fs::rename(&self.path, target).map_err(failed("move into place", target))
     }
 }
 

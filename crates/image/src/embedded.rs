@@ -137,7 +137,7 @@ fn fill(staging: &Staging, file: &Path, metadata: &fs::Metadata, tar: &Tar) -> R
         skeleton.framing(tar.header.as_bytes())?;
         skeleton.content(Path::new(FILE), tar.size)?;
         skeleton.framing(&tar.end)?;
-        skeleton.finish()?.sync()
+        skeleton.finish()
     };
     Ok(write().map_err(failed("write", &skeleton_path))?)
 }

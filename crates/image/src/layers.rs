@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ struct State {
     next_number: u64,
     /// Layers that someone is about to use, and how many.
     pins: HashMap<Digest, usize>,
+    /// Layers whose files may not have reached the disk.
+    unsynced: BTreeSet<Digest>,
     /// One lock for each layer that is being fetched.
     busy: HashMap<Digest, Weak<tokio::sync::Mutex<()>>>,
 }
@@ -134,13 +136,15 @@ impl Layers {
         Ok(staging)
     }
 
-    /// Puts an unpacked layer in its place, safe on disk; one that is there already is kept and this one dropped.
+    /// Puts an unpacked layer in its place; one that is there already is kept and this one dropped.
+    ///
+    /// Its files may not be on disk yet: a layer that no image refers to is swept at the next start.
     pub(crate) fn commit(&self, staging: Staging, unpacked: Unpacked) -> Result<Layer, disk::Error> {
         let Unpacked { diff_id, tar_bytes, size_bytes } = unpacked;
         let record = Record { diff_id, size_bytes, tar_bytes };
         let bytes = serde_json::to_vec(&record).expect("a record of digest and numbers is always JSON");
-        disk::write_synced(&staging.path().join(RECORD), &bytes)?;
-        sync_filesystem(staging.path())?;
+        let path = staging.path().join(RECORD);
+        fs::write(&path, bytes).map_err(failed("write", &path))?;
         let mut state = self.state();
         if let Some(known) = state.known.get(&diff_id) {
             return Ok(known.clone());
@@ -150,7 +154,23 @@ impl Layers {
         state.next_number += 1;
         let layer = Layer { diff_id, directory, size_bytes, tar_bytes };
         state.known.insert(diff_id, layer.clone());
+        state.unsynced.insert(diff_id);
         Ok(layer)
+    }
+
+    /// Sees to it that these layers are on disk, before an image refers to them.
+    ///
+    /// One call for all of them: syncing file by file would wait for the disk as often as there are files.
+    pub(crate) fn sync(&self, diff_ids: &[Digest]) -> Result<(), disk::Error> {
+        let unsynced = self.state().unsynced.clone();
+        if diff_ids.iter().all(|diff_id| !unsynced.contains(diff_id)) {
+            return Ok(());
+        }
+        let path = &self.directory;
+        let directory = fs::File::open(path).map_err(failed("open", path))?;
+        nix::unistd::syncfs(&directory).map_err(|errno| failed("sync", path)(errno.into()))?;
+        self.state().unsynced.retain(|diff_id| !unsynced.contains(diff_id));
+        Ok(())
     }
 
     /// Forgets the layers that are neither kept nor pinned, and returns them with what still has to be deleted.
@@ -165,14 +185,9 @@ impl Layers {
             let target = grave.path().join("layer");
             fs::rename(&layer.directory, &target).map_err(failed("remove", &layer.directory))?;
             state.known.remove(&layer.diff_id);
+            state.unsynced.remove(&layer.diff_id);
             taken.push((layer, grave));
         }
         Ok(taken)
     }
-}
-
-/// One call for a whole layer: syncing its files one by one would wait for the disk as often as it has files.
-fn sync_filesystem(path: &Path) -> Result<(), disk::Error> {
-    let directory = fs::File::open(path).map_err(failed("open", path))?;
-    nix::unistd::syncfs(&directory).map_err(|errno| failed("sync", path)(errno.into()))
 }

@@ -107,6 +107,8 @@ impl Images {
         let (images, what) = (self.clone(), format!("layer {} of {shown}", diff_id.short()));
         let unpacking = unpackings.run(move || {
             let packed = std::fs::File::open(&file).map_err(failed("open", &file))?;
+            // Gone once it is unpacked: what is not there need not reach the disk either.
+            std::fs::remove_file(&file).map_err(failed("remove", &file))?;
             images.unpack_layer(packed, diff_id, &what)
         });
         let layer = unpacking.await?;

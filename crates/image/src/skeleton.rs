@@ -32,10 +32,6 @@ impl NamedFile {
         let file = File::create(&path).map_err(|source| named(&path, source))?;
         Ok(Self { file, path })
     }
-
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_all().map_err(|source| named(&self.path, source))
-    }
 }
 
 fn named(path: &Path, source: io::Error) -> io::Error {
@@ -70,9 +66,9 @@ impl<W: Write> Writer<W> {
         self.out.write_all(&size.to_le_bytes())
     }
 
-    pub(crate) fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush_framing()?;
-        self.out.finish()
+        self.out.finish().map(drop)
     }
 
     fn flush_framing(&mut self) -> io::Result<()> {

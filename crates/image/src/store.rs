@@ -212,6 +212,7 @@ impl Images {
     pub(crate) fn register(&self, complete: Complete<'_>) -> Result<(Image, bool), Error> {
         let Complete { id, config, references, pins } = complete;
         let parsed: ConfigFile = parse_json("image configuration", config)?;
+        self.inner.layers.sync(&parsed.rootfs.diff_ids)?;
         let mut state = self.inner.state();
         let is_new = !state.index.tables().images.contains_key(&id);
         if is_new {

@@ -157,7 +157,7 @@ fn plain_layer(
     };
     unpacking.run(limits)?;
     let Unpacking { stream, size_bytes, .. } = unpacking;
-    stream.observer.finish().and_then(|file| file.sync()).map_err(Error::from_read)?;
+    stream.observer.finish().map_err(Error::from_read)?;
     Ok(Unpacked { diff_id: Digest::finish(plain.hasher), tar_bytes: plain.count, size_bytes })
 }
 
