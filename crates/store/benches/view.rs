@@ -145,3 +145,10 @@ fn touched_after_two_thousand(bencher: Bencher) {
     after.apply(2, Timestamp(2), &changes).expect("nothing is stale");
     bencher.bench(|| Touched::between(black_box(&MILLION), black_box(&after)));
 }
+
+/// A whole snapshot, ordered by id as a view gives it.
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn restore(bencher: Bencher) {
+    let objects: Vec<Object> = MILLION.objects().collect();
+    bencher.with_inputs(|| objects.clone()).bench_values(|objects| View::restore(1, objects));
+}
