@@ -10,8 +10,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use store::{Change, Conflict, Key, Object};
 
-use crate::assignment::{self, Item};
 use crate::entry::Entry;
+
+mod item;
+
+pub(crate) use item::item;
 
 fn text() -> BoxedStrategy<String> {
     "\\PC{0,6}".boxed()
@@ -572,33 +575,5 @@ pub(crate) fn outcome() -> impl Strategy<Value = Result<u64, Conflict>> {
         })),
         key().prop_map(|key| Err(Conflict::AlreadyExists(key))),
         key().prop_map(|key| Err(Conflict::Missing(key))),
-    ]
-}
-
-pub(crate) fn item() -> impl Strategy<Value = Item> {
-    let network = (network_id(), any::<u32>(), subnet(), any::<[bool; 2]>()).prop_map(
-        |(id, vni, subnet, [internal, ingress])| assignment::Network { id, vni, subnet, internal, ingress },
-    );
-    let place = (network_id(), task_id(), service_id(), node_id());
-    let endpoint =
-        (place, address(), any::<bool>()).prop_map(|((network, task, service, node), address, serving)| {
-            assignment::Endpoint { network, task, service, address, node, serving }
-        });
-    let node = (node_id(), maybe(any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))));
-    let node =
-        (node, any::<Option<u32>>(), maybe(text())).prop_map(|((id, address), number, manager_address)| {
-            assignment::Node { id, address, number, manager_address }
-        });
-    let protocol = select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp]);
-    let port = (any::<u16>(), protocol, any::<u16>(), service_id()).prop_map(
-        |(published, protocol, target, service)| assignment::Port { published, protocol, target, service },
-    );
-    prop_oneof![
-        task().prop_map(|task| Item::Task(task.into())),
-        spec().prop_map(|spec| Item::Spec(spec.into())),
-        network.prop_map(Item::Network),
-        endpoint.prop_map(Item::Endpoint),
-        node.prop_map(Item::Node),
-        port.prop_map(Item::Port),
     ]
 }
