@@ -1,1 +1,21 @@
-//! To be written.
+//! The managers' side of agent sessions, on every manager: what each node must know goes down,
+//! what nodes report goes to the log.
+//!
+//! * [`Dispatcher`] serves the sessions and runs the loops beside them.
+//! * [`complete`] and [`difference`] decide what a node must know.
+//! * [`Liveness`] decides which nodes count as down.
+//!
+//! It never decides what should run, and never changes what a user or the core wrote.
+
+mod assignment;
+mod dispatcher;
+mod intake;
+mod liveness;
+mod log_broker;
+mod relay;
+mod session;
+
+pub use assignment::{Managers, Sight};
+pub use assignment::{complete, difference};
+pub use dispatcher::{Dispatcher, LogsWanted};
+pub use liveness::Liveness;

@@ -1,0 +1,319 @@
+//! Making, changing and removing services.
+
+use std::sync::Arc;
+
+use model::{
+    Endpoint, Meta, Mode, PortSpec, Protocol, PublishMode, Service, ServiceId, ServiceSpec, Spec,
+    SpecVersion, Version,
+};
+use store::{Change, Key, View};
+
+use crate::{Control, Error, error::Kind, find};
+
+impl Control {
+    /// Makes a service and returns its id.
+    pub async fn create_service(&self, spec: ServiceSpec) -> Result<ServiceId, Error> {
+        let id = ServiceId::from_bits(rand::random());
+        let view = self.current().await?;
+        let spec = checked(&view, spec, None)?;
+        if let Some(holder) = view.service_by_name(&spec.name) {
+            return Err(name_taken(&holder.spec.name));
+        }
+        let version = SpecVersion(1);
+        let service = Service {
+            id,
+            meta: Meta::default(),
+            spec_version: version,
+            previous: None,
+            spec_version_max: version,
+            endpoint: Endpoint::default(),
+            update_status: None,
+            spec,
+        };
+        let changes = vec![Change::Put(template(&service).into()), Change::Put(service.into())];
+        self.proposer.propose(changes).await?;
+        Ok(id)
+    }
+
+    /// Replaces a service's spec, based on the version that the user has seen.
+    pub async fn update_service(
+        &self,
+        id: ServiceId,
+        version: Version,
+        spec: ServiceSpec,
+    ) -> Result<(), Error> {
+        let view = self.current().await?;
+        let service = based_on(&view, id, version)?;
+        let spec = checked(&view, spec, Some(service))?;
+        if spec.name != service.spec.name {
+            return Err(Error::new(Kind::Unimplemented, "renaming services is not supported"));
+        }
+        if !same_mode(&spec.mode, &service.spec.mode) {
+            return Err(Error::new(Kind::Unimplemented, "service mode change is not allowed"));
+        }
+        self.replace(service, spec, None).await
+    }
+
+    /// Goes back to the spec before the last update.
+    pub async fn rollback_service(&self, id: ServiceId, version: Version) -> Result<(), Error> {
+        let view = self.current().await?;
+        let service = based_on(&view, id, version)?;
+        let Some(previous) = &service.previous else {
+            return Err(Error::new(
+                Kind::FailedPrecondition,
+                format!("service {} does not have a previous spec", service.spec.name),
+            ));
+        };
+        let (spec, spec_version) = (**previous).clone();
+        self.replace(service, spec, Some(spec_version)).await
+    }
+
+    /// Removes a service; its tasks are stopped and forgotten.
+    pub async fn remove_service(&self, name: &str) -> Result<(), Error> {
+        self.proposer
+            .update(|view| {
+                let service = find::service(view, name)?;
+                Ok::<_, Error>(vec![Change::Delete(Key::Service(service.id), service.meta.version)])
+            })
+            .await
+            .map(|_| ())
+    }
+
+    async fn replace(
+        &self,
+        service: &Service,
+        spec: ServiceSpec,
+        back_to: Option<SpecVersion>,
+    ) -> Result<(), Error> {
+        let mut next = service.clone();
+        let former = std::mem::replace(&mut next.spec, spec);
+        let restarts = next.spec.task != former.task || next.spec.endpoint != former.endpoint;
+        let mut changes = Vec::new();
+        if let Some(version) = back_to {
+            next.spec_version = version;
+        } else if restarts {
+            next.spec_version_max = SpecVersion(service.spec_version_max.0 + 1);
+            next.spec_version = next.spec_version_max;
+            changes.push(Change::Put(template(&next).into()));
+        }
+        next.previous = Some(Box::new((former, service.spec_version)));
+        next.update_status = None;
+        changes.push(Change::Put(next.into()));
+        self.proposer.propose(changes).await?;
+        Ok(())
+    }
+}
+
+/// Returns what the tasks of a service's current spec version are made from.
+fn template(service: &Service) -> Spec {
+    Spec {
+        id: service.spec_id(),
+        meta: Meta::default(),
+        service_name: service.spec.name.clone(),
+        service_labels: service.spec.labels.clone(),
+        task: service.spec.task.clone(),
+        endpoint: service.spec.endpoint.clone(),
+    }
+}
+
+fn based_on(view: &View, id: ServiceId, version: Version) -> Result<&Arc<Service>, Error> {
+    let service = view.service(id).ok_or_else(|| Error::not_found("service", &id.to_string()))?;
+    if service.meta.version != version {
+        return Err(Error::new(Kind::OutOfSequence, "update out of sequence"));
+    }
+    Ok(service)
+}
+
+/// Checks a spec against itself and the cluster, and resolves the names in it.
+fn checked(view: &View, mut spec: ServiceSpec, former: Option<&Service>) -> Result<ServiceSpec, Error> {
+    spec.validate()?;
+    match spec.mode {
+        Mode::Replicated { .. } => {}
+        Mode::Global | Mode::ReplicatedJob { .. } | Mode::GlobalJob => {
+            return Err(Error::new(
+                Kind::Unimplemented,
+                "only replicated services are supported: leave out --mode, or use --mode replicated",
+            ));
+        }
+    }
+    if let Some(port) = spec.endpoint.ingress_ports().find(|port| port.protocol != Protocol::Tcp) {
+        return Err(Error::new(
+            Kind::Unimplemented,
+            format!(
+                "port {}/{} cannot be published on every node, only tcp can: use mode=host",
+                port.target,
+                port.protocol.as_str()
+            ),
+        ));
+    }
+    for attachment in &mut spec.task.networks {
+        let network = find::network(view, &attachment.target)?;
+        if network.spec.ingress {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!(
+                    "Service cannot be explicitly attached to the ingress network {:?}: publish a port instead",
+                    network.spec.name
+                ),
+            ));
+        }
+        attachment.target = network.id.to_string();
+    }
+    ports_are_free(view, &spec, former)?;
+    Ok(spec)
+}
+
+/// Refuses ports that another service holds on every node.
+fn ports_are_free(view: &View, spec: &ServiceSpec, former: Option<&Service>) -> Result<(), Error> {
+    let own = former.map(|service| service.id);
+    for port in spec.endpoint.ports.iter().filter(|port| port.published != 0) {
+        let others = view.services().filter(|service| Some(service.id) != own);
+        for other in others {
+            if let Some(taken) = held_ports(other).find(|held| collide(held, port)) {
+                let how = match taken.mode {
+                    PublishMode::Ingress => "an ingress port",
+                    PublishMode::Host => "a host-published port",
+                };
+                return Err(Error::new(
+                    Kind::Invalid,
+                    format!(
+                        "port '{}' is already in use by service '{}' ({}) as {how}",
+                        port.published, other.spec.name, other.id
+                    ),
+                ));
+            }
+        }
+    }
+    if spec.endpoint.ingress_ports().next().is_some() && view.ingress_network().is_none() {
+        return Err(Error::new(
+            Kind::FailedPrecondition,
+            "service needs ingress network, but no ingress network is present",
+        ));
+    }
+    Ok(())
+}
+
+/// Returns what a service publishes or is about to publish.
+fn held_ports(service: &Service) -> impl Iterator<Item = &PortSpec> {
+    service.endpoint.ports.iter().chain(&service.spec.endpoint.ports)
+}
+
+/// Claims that two ports cannot both be published; two host-mode ports are kept apart by placement.
+fn collide(held: &PortSpec, wanted: &PortSpec) -> bool {
+    held.published == wanted.published
+        && held.protocol == wanted.protocol
+        && (held.mode == PublishMode::Ingress || wanted.mode == PublishMode::Ingress)
+}
+
+fn same_mode(a: &Mode, b: &Mode) -> bool {
+    std::mem::discriminant(a) == std::mem::discriminant(b)
+}
+
+fn name_taken(name: &str) -> Error {
+    Error::new(
+        Kind::AlreadyExists,
+        format!("name conflicts with an existing object: service {name} already exists"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{EndpointMode, EndpointSpec, Timestamp};
+    use store::Object;
+
+    fn port(published: u16, mode: PublishMode) -> PortSpec {
+        PortSpec { name: String::new(), protocol: Protocol::Tcp, target: 80, published, mode }
+    }
+
+    fn spec(name: &str, ports: Vec<PortSpec>) -> ServiceSpec {
+        let container = model::ContainerSpec { image: "nginx".into(), ..Default::default() };
+        let task = model::TaskSpec {
+            container,
+            resources: None,
+            restart: None,
+            placement: None,
+            networks: Vec::new(),
+            log_driver: None,
+            force_update: 0,
+        };
+        ServiceSpec {
+            name: name.into(),
+            labels: Default::default(),
+            mode: Mode::Replicated { replicas: 1 },
+            task,
+            update: None,
+            rollback: None,
+            endpoint: EndpointSpec { mode: EndpointMode::Vip, ports },
+        }
+    }
+
+    fn view(ports: Vec<PortSpec>) -> View {
+        let network = model::Network {
+            id: model::NetworkId::from_bits(9),
+            meta: Meta::default(),
+            spec: model::NetworkSpec { name: "ingress".into(), ingress: true, ..Default::default() },
+            subnet: None,
+            vni: None,
+        };
+        let service = Service {
+            id: ServiceId::from_bits(1),
+            meta: Meta::default(),
+            spec: spec("web", ports),
+            spec_version: SpecVersion(1),
+            previous: None,
+            spec_version_max: SpecVersion(1),
+            endpoint: Endpoint::default(),
+            update_status: None,
+        };
+        let mut view = View::default();
+        let objects: [Object; 2] = [network.into(), service.into()];
+        view.apply(1, Timestamp(0), &objects.map(Change::Put)).unwrap();
+        view
+    }
+
+    #[test]
+    fn ports_collide_as_in_swarm() {
+        use PublishMode::{Host, Ingress};
+        let cases = [
+            (Ingress, 8080, Ingress, 8080, false),
+            (Ingress, 8080, Host, 8080, false),
+            (Host, 8080, Ingress, 8080, false),
+            (Host, 8080, Host, 8080, true),
+            (Ingress, 8080, Ingress, 8081, true),
+            (Ingress, 0, Ingress, 0, true),
+        ];
+
+        for (held, held_port, wanted, wanted_port, free) in cases {
+            let view = view(vec![port(held_port, held)]);
+
+            let outcome = checked(&view, spec("api", vec![port(wanted_port, wanted)]), None);
+
+            assert_eq!(outcome.is_ok(), free, "{held:?} {held_port} {wanted:?} {wanted_port}");
+        }
+    }
+
+    #[test]
+    fn a_taken_port_names_its_service() {
+        let view = view(vec![port(8080, PublishMode::Ingress)]);
+
+        let error = checked(&view, spec("api", vec![port(8080, PublishMode::Ingress)]), None).unwrap_err();
+
+        assert_eq!(error.kind, Kind::Invalid);
+        assert!(error.message.starts_with("port '8080' is already in use by service 'web' ("), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_network_is_named() {
+        let mut wanted = spec("api", Vec::new());
+        wanted.task.networks.push(model::NetworkAttachment {
+            target: "nope".into(),
+            aliases: Vec::new(),
+            driver_opts: Default::default(),
+        });
+
+        let error = checked(&view(Vec::new()), wanted, None).unwrap_err();
+
+        assert_eq!((error.kind, error.message.as_str()), (Kind::NotFound, "network nope not found"));
+    }
+}

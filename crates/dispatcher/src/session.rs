@@ -1,0 +1,154 @@
+//! One agent's session with this manager.
+
+use std::net::IpAddr;
+
+use consensus::Proposer;
+use model::{NodeId, TaskId, TaskStatus};
+use store::View;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tonic::{Status, Streaming};
+use wire::assignment::Assignment;
+use wire::pb;
+
+use crate::assignment::{self, Managers, Sight};
+use crate::intake::Report;
+
+/// What a session works with.
+pub(crate) struct Session {
+    pub node: NodeId,
+    pub proposer: Proposer,
+    pub managers: watch::Receiver<Managers>,
+    pub reports: mpsc::Sender<Report>,
+    /// Where it says that its node was heard from.
+    pub heard: mpsc::UnboundedSender<NodeId>,
+    pub outbox: mpsc::Sender<pb::ManagerMessage>,
+}
+
+/// What the node knows so far.
+struct Told {
+    view: View,
+    managers: Managers,
+    sequence: u64,
+}
+
+impl Session {
+    /// Serves the session until the agent leaves or breaks the rules.
+    pub async fn run(mut self, mut incoming: Streaming<pb::AgentMessage>) -> Result<(), Status> {
+        let mut views = self.proposer.views();
+        let mut told = self.tell_all(&mut views).await?;
+        // Reports are confirmed in the background: the agent's heartbeats must not wait for the log.
+        let mut storing = JoinSet::new();
+        loop {
+            tokio::select! {
+                received = incoming.message() => match received? {
+                    Some(pb::AgentMessage { kind: Some(kind) }) => self.take(kind, &mut storing).await?,
+                    Some(pb::AgentMessage { kind: None }) => {}
+                    None => return Ok(()),
+                },
+                changed = views.changed() => {
+                    changed.map_err(|_| Status::unavailable("this manager is stopping"))?;
+                    self.tell_difference(&mut views, &mut told).await?;
+                }
+                changed = self.managers.changed() => {
+                    changed.map_err(|_| Status::unavailable("this manager is stopping"))?;
+                    self.tell_difference(&mut views, &mut told).await?;
+                }
+                Some(stored) = storing.join_next() => {
+                    if let Ok(Some(sequence)) = stored {
+                        self.send(pb::manager_message::Kind::Stored(pb::StatusesStored { sequence })).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell_all(&mut self, views: &mut watch::Receiver<View>) -> Result<Told, Status> {
+        let view = views.borrow_and_update().clone();
+        let managers = self.managers.borrow_and_update().clone();
+        let items = assignment::complete(Sight { view: &view, managers: &managers }, self.node);
+        self.assign(&Assignment::complete(view.index(), &items)).await?;
+        Ok(Told { view, managers, sequence: 0 })
+    }
+
+    async fn tell_difference(
+        &mut self,
+        views: &mut watch::Receiver<View>,
+        told: &mut Told,
+    ) -> Result<(), Status> {
+        let view = views.borrow_and_update().clone();
+        let managers = self.managers.borrow_and_update().clone();
+        if view.node(self.node).is_none() {
+            return Err(Status::permission_denied("this node was removed from the cluster"));
+        }
+        let before = Sight { view: &told.view, managers: &told.managers };
+        let after = Sight { view: &view, managers: &managers };
+        if let Some(assignment) = assignment::difference(before, after, self.node, told.sequence + 1) {
+            told.sequence += 1;
+            self.assign(&assignment).await?;
+        }
+        told.view = view;
+        told.managers = managers;
+        Ok(())
+    }
+
+    async fn take(
+        &self,
+        kind: pb::agent_message::Kind,
+        storing: &mut JoinSet<Option<u64>>,
+    ) -> Result<(), Status> {
+        // Whatever it says, it is there. The receiver is gone only when the manager stops.
+        let _stopping = self.heard.send(self.node);
+        match kind {
+            pb::agent_message::Kind::Hello(hello) => self.report(hello_of(self.node, hello)?).await,
+            pb::agent_message::Kind::Heartbeat(_) | pb::agent_message::Kind::Applied(_) => Ok(()),
+            pb::agent_message::Kind::Statuses(batch) => {
+                let (stored, done) = oneshot::channel();
+                let statuses = statuses_of(batch.reports)?;
+                self.report(Report::Statuses { node: self.node, statuses, stored }).await?;
+                storing.spawn(async move { done.await.ok().map(|()| batch.sequence) });
+                Ok(())
+            }
+        }
+    }
+
+    async fn report(&self, report: Report) -> Result<(), Status> {
+        self.reports.send(report).await.map_err(|_| Status::unavailable("this manager is stopping"))
+    }
+
+    async fn assign(&self, assignment: &Assignment) -> Result<(), Status> {
+        self.send(pb::manager_message::Kind::Assignment(assignment.into())).await
+    }
+
+    async fn send(&self, kind: pb::manager_message::Kind) -> Result<(), Status> {
+        let message = pb::ManagerMessage { kind: Some(kind) };
+        self.outbox.send(message).await.map_err(|_| Status::cancelled("the agent has left"))
+    }
+}
+
+/// Reads the first message of a session.
+pub(crate) fn hello_of(node: NodeId, hello: pb::Hello) -> Result<Report, Status> {
+    let description =
+        hello.description.ok_or_else(|| Status::invalid_argument("hello lacks the node's description"))?;
+    let description =
+        description.try_into().map_err(|error: wire::Error| Status::invalid_argument(error.to_string()))?;
+    let address = match hello.address.as_str() {
+        "" => None,
+        text => Some(
+            text.parse::<IpAddr>().map_err(|_| Status::invalid_argument(format!("{text} is no address")))?,
+        ),
+    };
+    Ok(Report::Hello { node, description, address })
+}
+
+fn statuses_of(reports: Vec<pb::StatusReport>) -> Result<Vec<(TaskId, TaskStatus)>, Status> {
+    let refuse = |error: String| Status::invalid_argument(error);
+    reports
+        .into_iter()
+        .map(|report| {
+            let task: TaskId = report.task.ok_or_else(|| refuse("a report lacks its task".into()))?.into();
+            let status = report.status.ok_or_else(|| refuse(format!("report on {task} lacks its status")))?;
+            Ok((task, status.try_into().map_err(|error: wire::Error| refuse(error.to_string()))?))
+        })
+        .collect()
+}
