@@ -114,7 +114,11 @@ impl Build<'_> {
             }
         }
         batch.send(&socket, &self.whom())?;
-        interfaces.iter().try_for_each(|interface| link::await_up(interface.outside.1, &interface.outside.0))
+        for Interface { outside: (name, socket), .. } in &interfaces {
+            link::await_up(socket, name)?;
+        }
+        // The bridge itself goes up with its first port.
+        if self.bridge_address.is_some() { link::await_up(self.host.socket, bridge::NAME) } else { Ok(()) }
     }
 
     /// Makes each pair of interfaces with its far end already inside and named.

@@ -160,7 +160,8 @@ impl OverlayNamespace {
         }
         let mut batch = Batch::default();
         self.fill(&mut batch, changes)?;
-        batch.send(&self.socket, &whom)
+        batch.send(&self.socket, &whom)?;
+        if changes.device == DeviceChange::Keep { Ok(()) } else { link::await_up(&self.socket, BRIDGE) }
     }
 
     /// Makes the device out of the host's namespace, where its UDP socket has to be.

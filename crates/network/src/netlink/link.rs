@@ -58,7 +58,7 @@ pub(crate) fn links(socket: &Socket) -> Result<Vec<Link>, Error> {
     Ok(found)
 }
 
-/// Waits until a bridge port passes frames, which it does a moment after its far end came up.
+/// Waits until a bridge or its port passes frames, which it does a moment after the far end came up.
 ///
 /// A frame sent before would be lost, and the sender's next attempt is a second away. Recent kernels settle the state
 /// when they are asked; elsewhere the work is queued already and done within milliseconds.

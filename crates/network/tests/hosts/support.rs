@@ -224,11 +224,12 @@ pub fn echoes(stream: &mut TcpStream, text: &str) -> bool {
 }
 
 /// Tells whether a server answers; for what shall be so.
+#[track_caller]
 pub fn reaches(namespace: &Path, to: impl Into<SocketAddr>) -> bool {
     let start = Instant::now();
     let is_reached = connect(namespace, to, DEADLINE).is_ok();
     if start.elapsed() > Duration::from_millis(900) {
-        eprintln!("slow {:?} {}", start.elapsed(), std::backtrace::Backtrace::force_capture());
+        eprintln!("slow {:?} {}", start.elapsed(), std::panic::Location::caller());
     }
     is_reached
 }
