@@ -82,3 +82,23 @@ async fn second_process_is_kept_out() {
     assert!(matches!(error, Error::RootInUse { .. }), "{error:?}");
     Images::open(config).await.unwrap();
 }
+
+#[tokio::test]
+async fn every_operation_may_move_between_threads() {
+    fn assert_send<T: Send>(work: T) -> T {
+        work
+    }
+    let store = Store::open().await;
+    let images = &store.images;
+    let (name, nobody) = ("127.0.0.1:1/x".parse().unwrap(), image::Reporter::none());
+
+    assert!(assert_send(images.digest_of(&name, None)).await.is_err());
+    assert!(assert_send(images.pull(&name, None, None, &nobody)).await.is_err());
+    assert!(assert_send(images.load(tokio::io::empty(), &nobody)).await.is_err());
+    assert!(assert_send(images.save(&["x".to_owned()], tokio::io::sink())).await.is_err());
+    assert!(assert_send(images.tag("x", &name)).await.is_err());
+    assert!(assert_send(images.remove("x", image::Force::No, Vec::new())).await.is_err());
+    assert!(assert_send(images.prune(image::Prune::Unused, Vec::new())).await.is_ok());
+    assert!(assert_send(images.gc()).await.is_ok());
+    store.assert_clean(0);
+}
