@@ -56,7 +56,8 @@ impl Images {
         blocking(move || {
             let mut state = images.inner.state();
             let id = resolve(state.index.tables(), &asked)?;
-            let plan = plan(state.index.tables(), id, &asked, force, &in_use)?;
+            let users = in_use.iter().filter(|user| user.image == id).collect();
+            let plan = plan(state.index.tables(), &Request { id, asked: &asked, force, users })?;
             let mut removed = images.carry_out(&mut state, id, &plan)?;
             drop(state);
             if plan.deletes {
@@ -119,12 +120,19 @@ struct Plan {
     deletes: bool,
 }
 
-fn plan(tables: &Tables, id: Digest, asked: &str, force: Force, in_use: &[InUse]) -> Result<Plan, Error> {
-    let names = tables.references_of(id);
-    let users: Vec<&InUse> = in_use.iter().filter(|user| user.image == id).collect();
-    match named(tables, id, asked) {
-        Some(name) => plan_of_name(id, &name, asked, names, force, &users),
-        None => plan_of_id(id, names, force, &users),
+/// What was asked for, and who would miss it.
+struct Request<'a> {
+    id: Digest,
+    asked: &'a str,
+    force: Force,
+    users: Vec<&'a InUse>,
+}
+
+fn plan(tables: &Tables, request: &Request<'_>) -> Result<Plan, Error> {
+    let names = tables.references_of(request.id);
+    match named(tables, request.id, request.asked) {
+        Some(name) => request.plan_of_name(&name, names),
+        None => request.plan_of_id(names),
     }
 }
 
@@ -135,56 +143,53 @@ fn named(tables: &Tables, id: Digest, asked: &str) -> Option<Reference> {
     (tables.references.get(&name.to_string()) == Some(&id)).then_some(name)
 }
 
-fn plan_of_name(
-    id: Digest,
-    name: &Reference,
-    asked: &str,
-    names: Vec<Reference>,
-    force: Force,
-    users: &[&InUse],
-) -> Result<Plan, Error> {
-    if force == Force::No
-        && is_single(&names)
-        && let Some(user) = users.first()
-    {
-        return Err(Error::Conflict(format!(
-            "conflict: unable to remove repository reference {asked:?} (must force) - container {} is using its referenced image {}",
-            short(&user.container),
-            id.short()
-        )));
+impl Request<'_> {
+    fn plan_of_name(&self, name: &Reference, names: Vec<Reference>) -> Result<Plan, Error> {
+        let Self { id, asked, force, users } = self;
+        if *force == Force::No
+            && is_single(&names)
+            && let Some(user) = users.first()
+        {
+            return Err(Error::Conflict(format!(
+                "conflict: unable to remove repository reference {asked:?} (must force) - container {} is using its referenced image {}",
+                short(&user.container),
+                id.short()
+            )));
+        }
+        let (mut taken, mut left): (Vec<_>, Vec<_>) = names.into_iter().partition(|other| other == name);
+        // Digests go with the last tag of their repository.
+        let has_tag = left.iter().any(|other| other.digest().is_none() && other.same_repository(name));
+        if name.digest().is_none() && !has_tag {
+            let (with_it, others): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|other| other.same_repository(name));
+            taken.extend(with_it);
+            left = others;
+        }
+        // An image in use stays, without a name.
+        let deletes = left.is_empty() && users.is_empty();
+        Ok(Plan { names: taken, deletes })
     }
-    let (mut taken, mut left): (Vec<_>, Vec<_>) = names.into_iter().partition(|other| other == name);
-    // Digests go with the last tag of their repository.
-    let has_tag = left.iter().any(|other| other.digest().is_none() && other.same_repository(name));
-    if name.digest().is_none() && !has_tag {
-        let (with_it, others): (Vec<_>, Vec<_>) =
-            left.into_iter().partition(|other| other.same_repository(name));
-        taken.extend(with_it);
-        left = others;
-    }
-    // An image in use stays, without a name.
-    let deletes = left.is_empty() && users.is_empty();
-    Ok(Plan { names: taken, deletes })
-}
 
-fn plan_of_id(id: Digest, names: Vec<Reference>, force: Force, users: &[&InUse]) -> Result<Plan, Error> {
-    let conflict = |how: &str, why: String| {
-        Err(Error::Conflict(format!("conflict: unable to delete {} ({how}) - {why}", id.short())))
-    };
-    if let Some(user) = users.iter().find(|user| user.is_running) {
-        let why = format!("image is being used by running container {}", short(&user.container));
-        return conflict("cannot be forced", why);
-    }
-    if force == Force::No {
-        if !is_single(&names) {
-            return conflict("must be forced", "image is referenced in multiple repositories".to_owned());
+    fn plan_of_id(&self, names: Vec<Reference>) -> Result<Plan, Error> {
+        let Self { id, asked: _, force, users } = self;
+        let conflict = |how: &str, why: String| {
+            Err(Error::Conflict(format!("conflict: unable to delete {} ({how}) - {why}", id.short())))
+        };
+        if let Some(user) = users.iter().find(|user| user.is_running) {
+            let why = format!("image is being used by running container {}", short(&user.container));
+            return conflict("cannot be forced", why);
         }
-        if let Some(user) = users.first() {
-            let why = format!("image is being used by stopped container {}", short(&user.container));
-            return conflict("must be forced", why);
+        if *force == Force::No {
+            if !is_single(&names) {
+                return conflict("must be forced", "image is referenced in multiple repositories".to_owned());
+            }
+            if let Some(user) = users.first() {
+                let why = format!("image is being used by stopped container {}", short(&user.container));
+                return conflict("must be forced", why);
+            }
         }
+        Ok(Plan { names, deletes: true })
     }
-    Ok(Plan { names, deletes: true })
 }
 
 /// One tag, with whatever digests the same repository has, counts as one name.
