@@ -24,6 +24,7 @@ mod spec;
 mod status;
 mod talk;
 
+pub use cgroup::favor_cgroup_moves;
 pub use containers::{Config, Containers, Removal};
 pub use error::Error;
 pub use log::reader::LogQuery;
