@@ -27,6 +27,8 @@ fn main() -> ExitCode {
 
 async fn measure(parallel: usize) {
     let base = PathBuf::from(format!("/tmp/container-latency-{}", std::process::id()));
+    // A name of its own: a run that was broken off leaves its containers running.
+    let parent = format!("drover-latency-{}", std::process::id());
     let layer = base.join("layer");
     std::fs::create_dir_all(layer.join("bin")).expect("make the layer");
     std::fs::copy("/bin/busybox", layer.join("bin/sleep"))
@@ -35,7 +37,7 @@ async fn measure(parallel: usize) {
         root: base.join("root"),
         run: base.join("run"),
         shim: vec!["/proc/self/exe".into(), "shim".into()],
-        cgroup_parent: "drover-latency".into(),
+        cgroup_parent: parent.clone(),
     };
     let containers = Containers::open(config).await.expect("open");
 
@@ -77,6 +79,10 @@ async fn measure(parallel: usize) {
     tasks.join_all().await;
     println!("remove {parallel} in parallel: {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
     std::fs::remove_dir_all(&base).expect("clean up");
+    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").expect("list the cgroup hierarchies").flatten() {
+        // Not every hierarchy has it.
+        let _ = std::fs::remove_dir(hierarchy.path().join(&parent));
+    }
 }
 
 fn spec(layer: &Path, number: usize) -> Spec {
