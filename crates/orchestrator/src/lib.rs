@@ -14,6 +14,7 @@ mod restart;
 mod rollout;
 mod scale;
 mod slots;
+mod work;
 
 use std::collections::BTreeSet;
 

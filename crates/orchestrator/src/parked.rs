@@ -4,23 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{RestartPolicy, Task, TaskState, Timestamp};
-use store::{Draft, View};
+use store::View;
 
 use crate::slots::{Slot, Slots};
+use crate::work::Work;
 use crate::{node_loss, restart};
 
 /// How long a parked task waits for the one before it to stop, as in Swarm.
 const OLD_TASK_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Lets parked tasks run whose delay is over and whose predecessors have stopped.
-pub(crate) fn plan(draft: &mut Draft, slots: &mut Slots, now: Timestamp) {
-    for task in parked(slots) {
-        let slot = slots.get(task.slot).expect("the task was found in this slot");
-        let start = delay_end(draft.view(), slot, &task).max(stop_end(draft.view(), slot, &task));
-        if start <= now {
-            slots.advance(draft, &task, TaskState::Running);
+pub(crate) fn plan(work: &mut Work<'_, '_>) {
+    for task in parked(&work.slots) {
+        let slot = work.slots.get(task.slot).expect("the task was found in this slot");
+        let start = delay_end(work.view(), slot, &task).max(stop_end(work.view(), slot, &task));
+        if start <= work.env.now {
+            work.advance(&task, TaskState::Running);
         } else {
-            draft.look_again_at(start);
+            work.draft.look_again_at(start);
         }
     }
 }

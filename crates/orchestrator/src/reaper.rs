@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{ClusterSpec, Service, ServiceId, SpecVersion, Task, TaskState};
+use model::{ClusterSpec, Service, ServiceId, SpecVersion, Task, TaskId, TaskState};
 use store::{Draft, View};
 
 use crate::slots::{Slot, Slots};
@@ -60,11 +60,11 @@ fn oldest_ended(view: &View, slot: &Slot, limit: usize) -> Vec<Arc<Task>> {
     if excess == 0 {
         return Vec::new();
     }
-    let kept = kept_for_waiting(slot).map(|task| task.id);
+    let kept = kept_for_waiting(slot);
     let mut ended: Vec<_> = slot
         .tasks()
         .iter()
-        .filter(|task| task.desired > TaskState::Running && has_ended(view, task) && Some(task.id) != kept)
+        .filter(|task| task.desired > TaskState::Running && has_ended(view, task) && !kept.contains(&task.id))
         .cloned()
         .collect();
     ended.sort_by_key(|task| (task.status.at, task.id));
@@ -72,11 +72,12 @@ fn oldest_ended(view: &View, slot: &Slot, limit: usize) -> Vec<Arc<Task>> {
     ended
 }
 
-/// Returns the ended task that decisions still look at, whatever the limit: the one for which a parked task waits, or
+/// Returns the ended tasks that decisions still look at, whatever the limit: those for which a parked task waits, and
 /// the last of a slot, which says that the slot is not to be filled again.
-fn kept_for_waiting(slot: &Slot) -> Option<&Arc<Task>> {
-    let newest = slot.newest()?;
-    if newest.desired < TaskState::Running { slot.before(newest.id).first() } else { Some(newest) }
+fn kept_for_waiting(slot: &Slot) -> BTreeSet<TaskId> {
+    let parked = slot.wanted().filter(|task| task.desired < TaskState::Running);
+    let awaited = parked.filter_map(|task| slot.before(task.id).first());
+    awaited.chain(slot.newest()).map(|task| task.id).collect()
 }
 
 /// Returns the versions of a service's spec that no task refers to and to which no update or rollback leads.

@@ -6,6 +6,7 @@ use model::{Mode, Service};
 use store::{Draft, Env};
 
 use crate::slots::Slots;
+use crate::work::Work;
 use crate::{parked, restart, rollout, scale};
 
 /// Plans one service.
@@ -13,14 +14,15 @@ use crate::{parked, restart, rollout, scale};
 /// Failures are judged first, since an update that is undone changes what everything after it aims at. Parked tasks are
 /// looked at last, since restarts and updates park some.
 pub(crate) fn plan(draft: &mut Draft, service: Arc<Service>, env: &mut Env<'_>) {
-    let mut slots = Slots::of(draft.view(), service.id);
-    let service = rollout::judge(draft, service, &slots, env.now);
-    let Mode::Replicated { replicas } = service.spec.mode else {
+    let slots = Slots::of(draft.view(), service.id);
+    let mut work = Work { draft, service, slots, env };
+    rollout::judge(&mut work);
+    let Mode::Replicated { replicas } = work.service.spec.mode else {
         // The update that was undone had changed the mode, which control refuses; there is nothing to go back to.
         return;
     };
-    restart::plan(draft, &service, &mut slots, env);
-    scale::plan(draft, &service, replicas, &mut slots, env);
-    rollout::plan(draft, &service, &mut slots, env);
-    parked::plan(draft, &mut slots, env.now);
+    restart::plan(&mut work);
+    scale::plan(&mut work, replicas);
+    rollout::plan(&mut work);
+    parked::plan(&mut work);
 }

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use model::{RestartCondition, RestartPolicy, Service, Task, TaskState};
-use store::{Draft, Env, View};
+use store::View;
 
 use crate::node_loss::{self, Loss};
 use crate::parked;
 use crate::slots::{Slot, Slots};
+use crate::work::Work;
 
 /// Shuts down what ended or lost its node, and puts replacements into the same slots where the policy asks for one.
 ///
 /// A replacement for a task on a lost node starts at once: nobody can stop the old one. Any other is parked until the
 /// restart delay is over and the old task has stopped.
-pub(crate) fn plan(draft: &mut Draft, service: &Service, slots: &mut Slots, env: &mut Env<'_>) {
-    for number in slots.numbers() {
-        for (task, end) in ended(draft.view(), slots, number) {
-            replace(draft, service, slots, &task, end, env);
+pub(crate) fn plan(work: &mut Work<'_, '_>) {
+    for number in work.slots.numbers() {
+        for (task, end) in ended(work.view(), &work.slots, number) {
+            replace(work, &task, end);
         }
     }
 }
@@ -54,31 +55,24 @@ fn ended(view: &View, slots: &Slots, number: u32) -> Vec<(Arc<Task>, End)> {
     wanted.filter_map(|task| Some((Arc::clone(task), end_of(view, task)?))).collect()
 }
 
-fn replace(
-    draft: &mut Draft,
-    service: &Service,
-    slots: &mut Slots,
-    task: &Task,
-    end: End,
-    env: &mut Env<'_>,
-) {
-    let slot = slots.get(task.slot).expect("the task was found in this slot");
+fn replace(work: &mut Work<'_, '_>, task: &Task, end: End) {
+    let slot = work.slots.get(task.slot).expect("the task was found in this slot");
     if matches!(end, End::Ended) && task.desired == TaskState::Ready {
         // It ended before its own delay was over; waiting for that keeps instant rejections from spinning.
-        let delay_end = parked::delay_end(draft.view(), slot, task);
-        if delay_end > env.now {
-            draft.look_again_at(delay_end);
+        let delay_end = parked::delay_end(work.view(), slot, task);
+        if delay_end > work.env.now {
+            work.draft.look_again_at(delay_end);
             return;
         }
     }
-    let is_due = is_needed(draft.view(), service, slot, task) && is_due(draft.view(), slot, task);
-    slots.advance(draft, task, TaskState::Shutdown);
+    let is_due = is_needed(work.view(), &work.service, slot, task) && is_due(work.view(), slot, task);
+    work.advance(task, TaskState::Shutdown);
     if is_due {
         let desired = match end {
             End::Lost(Loss::Gone) => TaskState::Running,
             End::Lost(Loss::Drained) | End::Ended => TaskState::Ready,
         };
-        slots.create(draft, service, task.slot, desired, env);
+        work.create(task.slot, desired);
     }
 }
 

@@ -3,38 +3,33 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use model::{NodeId, Service, TaskState};
-use store::{Draft, Env, View};
+use model::{NodeId, TaskState};
+use store::View;
 
 use crate::restart;
 use crate::slots::{Slot, Slots};
+use crate::work::Work;
 
 /// Fills the lowest free slots, or removes the worst ones. The history of dead slots that are not filled goes too.
-pub(crate) fn plan(
-    draft: &mut Draft,
-    service: &Service,
-    replicas: u64,
-    slots: &mut Slots,
-    env: &mut Env<'_>,
-) {
-    let numbers = slots.numbers();
+pub(crate) fn plan(work: &mut Work<'_, '_>, replicas: u64) {
+    let numbers = work.slots.numbers();
     let (occupied, dead): (Vec<u32>, Vec<u32>) = numbers
         .into_iter()
-        .partition(|number| slots.get(*number).is_some_and(|slot| is_occupied(draft.view(), slot)));
+        .partition(|number| work.slots.get(*number).is_some_and(|slot| is_occupied(work.view(), slot)));
     let wanted = usize::try_from(replicas).unwrap_or(usize::MAX);
     let mut filled = Vec::new();
     if occupied.len() > wanted {
-        for victim in victims(slots, &occupied, wanted) {
-            slots.remove(draft, victim);
+        for victim in victims(&work.slots, &occupied, wanted) {
+            work.remove_slot(victim);
         }
     } else {
         filled = free_numbers(&occupied).take(wanted - occupied.len()).collect();
         for number in &filled {
-            slots.create(draft, service, *number, TaskState::Running, env);
+            work.create(*number, TaskState::Running);
         }
     }
     for number in dead.into_iter().filter(|number| !filled.contains(number)) {
-        slots.remove(draft, number);
+        work.remove_slot(number);
     }
 }
 

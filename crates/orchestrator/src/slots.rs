@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Meta, Service, ServiceId, SpecVersion, Task, TaskId, TaskState, TaskStatus, Timestamp, Version};
-use store::{Draft, Env, View};
+use model::{ServiceId, SpecVersion, Task, TaskId, TaskState, Timestamp};
+use store::{Draft, View};
 
 /// The tasks of one service by slot number. Tasks that are to be removed are not among them.
 #[derive(Debug)]
@@ -48,17 +48,10 @@ impl Slots {
         draft.put(Arc::clone(place));
     }
 
-    /// Makes a task of the service's current spec.
-    pub(crate) fn create(
-        &mut self,
-        draft: &mut Draft,
-        service: &Service,
-        number: u32,
-        desired: TaskState,
-        env: &mut Env<'_>,
-    ) {
-        let task = Arc::new(new_task(service, number, desired, env));
-        self.0.entry(number).or_default().newest_first.insert(0, Arc::clone(&task));
+    /// Adds a task that is younger than all others.
+    pub(crate) fn add(&mut self, draft: &mut Draft, task: Task) {
+        let task = Arc::new(task);
+        self.0.entry(task.slot).or_default().newest_first.insert(0, Arc::clone(&task));
         draft.put(task);
     }
 
@@ -101,25 +94,4 @@ impl Slot {
 /// Orders tasks of one slot by age. Of two made at one time the one that is still wanted came last.
 fn age_order(task: &Task) -> (Timestamp, bool, TaskId) {
     (task.meta.created_at, task.desired <= TaskState::Running, task.id)
-}
-
-fn new_task(service: &Service, slot: u32, desired: TaskState, env: &mut Env<'_>) -> Task {
-    Task {
-        id: TaskId::from_bits((env.next_id)()),
-        meta: Meta { version: Version(0), created_at: env.now, updated_at: env.now },
-        service: service.id,
-        spec_version: service.spec_version,
-        slot,
-        desired,
-        node: None,
-        addresses: Vec::new(),
-        status: TaskStatus {
-            state: TaskState::New,
-            at: env.now,
-            message: "created".into(),
-            err: String::new(),
-            container: None,
-            ports: Vec::new(),
-        },
-    }
 }

@@ -126,7 +126,8 @@ fn default_cluster() -> Cluster {
     }
 }
 
-fn node(words: &str) -> Node {
+/// Reads a node; the words are those behind `node`.
+pub fn node(words: &str) -> Node {
     let mut words = words.split_whitespace();
     let name = words.next().expect("a node has a name");
     let mut description = Description {
@@ -212,7 +213,8 @@ fn network(words: &str, ingress: bool) -> Network {
     network
 }
 
-fn service(words: &str) -> Service {
+/// Reads a service without tasks.
+pub fn service(words: &str) -> Service {
     let mut words = words.split_whitespace();
     let name = words.next().expect("a service has a name");
     let mut service = empty_service(name);

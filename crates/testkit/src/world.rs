@@ -95,6 +95,21 @@ impl World {
             }
         });
     }
+
+    /// Returns what several stages plan one after the other, each on what the former ones left.
+    pub fn plan_all(&self, stages: &[Stage], touched: &Touched) -> Plan {
+        let mut draft = store::Draft::new(self.view.clone());
+        let mut next = self.next_id;
+        let mut next_id = || {
+            next += 1;
+            next
+        };
+        for stage in stages {
+            let plan = stage(draft.view(), touched, &mut Env { now: self.now, next_id: &mut next_id });
+            draft.absorb(plan);
+        }
+        draft.into_plan()
+    }
 }
 
 /// Checks what a stage changes in a cluster. Both are in words; the order of the changes does not matter.

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use model::{FailureAction, Service, Task, TaskState, Timestamp, UpdateState, UpdateStatus};
-use store::Draft;
+use model::{FailureAction, Service, Task, TaskState, UpdateState, UpdateStatus};
 
 use super::progress::{self, Progress};
 use super::{config_of, set_status};
 use crate::slots::Slots;
+use crate::work::Work;
 
 /// Pauses the service's update or goes back to the spec before, if more of its new tasks ended by themselves than it
-/// accepts. Returns the service as it is then.
+/// accepts.
 ///
 /// A task that ends while the update goes on counts, also if it ran for long before: when it began to run is not kept.
-pub(crate) fn judge(draft: &mut Draft, service: Arc<Service>, slots: &Slots, now: Timestamp) -> Arc<Service> {
-    let Some(status) = &service.update_status else { return service };
-    let config = config_of(&service);
+pub(crate) fn judge(work: &mut Work<'_, '_>) {
+    let Some(status) = &work.service.update_status else { return };
+    let config = config_of(&work.service);
     match (status.state, config.failure_action) {
         (
             UpdateState::Updating | UpdateState::RollbackStarted,
@@ -28,25 +28,26 @@ pub(crate) fn judge(draft: &mut Draft, service: Arc<Service>, slots: &Slots, now
             | UpdateState::RollbackPaused
             | UpdateState::RollbackCompleted,
             _,
-        ) => return service,
+        ) => return,
     }
-    let failed = failed(&service, slots);
-    let Some(last) = failed.last() else { return service };
-    let progress = Progress::of(&service, slots, config.delay, now);
+    let failed = failed(&work.service, &work.slots);
+    let Some(last) = failed.last() else { return };
+    let progress = Progress::of(&work.service, &work.slots, config.delay, work.env.now);
     let slot_count = progress.taken + progress.dirty.len();
     if failed.len() as f64 <= f64::from(config.max_failure_ratio) * slot_count as f64 {
-        return service;
+        return;
     }
-    match (status.state, config.failure_action, &service.previous) {
-        (UpdateState::Updating, FailureAction::Rollback, Some(_)) => roll_back(draft, &service, last, now),
-        (UpdateState::RollbackStarted, _, _) => pause(
-            draft,
-            &service,
-            status,
-            UpdateState::RollbackPaused,
-            format!("rollback paused {}", due_to(last)),
-        ),
-        _ => pause(draft, &service, status, UpdateState::Paused, format!("update paused {}", due_to(last))),
+    let due_to = format!("due to failure or early termination of task {}", last.id);
+    let is_rollback = status.state == UpdateState::RollbackStarted;
+    let status = status.clone();
+    if is_rollback {
+        let message = format!("rollback paused {due_to}");
+        set_status(work, UpdateStatus { state: UpdateState::RollbackPaused, message, ..status });
+    } else if config.failure_action == FailureAction::Rollback && work.service.previous.is_some() {
+        roll_back(work, format!("update rolled back {due_to}"));
+    } else {
+        let message = format!("update paused {due_to}");
+        set_status(work, UpdateStatus { state: UpdateState::Paused, message, ..status });
     }
 }
 
@@ -62,30 +63,12 @@ fn failed<'a>(service: &Service, slots: &'a Slots) -> Vec<&'a Arc<Task>> {
     failed
 }
 
-fn due_to(task: &Task) -> String {
-    format!("due to failure or early termination of task {}", task.id)
-}
-
-fn pause(
-    draft: &mut Draft,
-    service: &Service,
-    status: &UpdateStatus,
-    state: UpdateState,
-    message: String,
-) -> Arc<Service> {
-    set_status(draft, service, UpdateStatus { state, message, ..status.clone() })
-}
-
-fn roll_back(draft: &mut Draft, service: &Service, failed: &Task, now: Timestamp) -> Arc<Service> {
-    let mut after = service.clone();
-    if let Some(previous) = after.previous.take() {
-        (after.spec, after.spec_version) = *previous;
+fn roll_back(work: &mut Work<'_, '_>, message: String) {
+    let started_at = Some(work.env.now);
+    let service = Arc::make_mut(&mut work.service);
+    if let Some(previous) = service.previous.take() {
+        (service.spec, service.spec_version) = *previous;
     }
-    let status = UpdateStatus {
-        state: UpdateState::RollbackStarted,
-        started_at: Some(now),
-        completed_at: None,
-        message: format!("update rolled back {}", due_to(failed)),
-    };
-    set_status(draft, &after, status)
+    let state = UpdateState::RollbackStarted;
+    set_status(work, UpdateStatus { state, started_at, completed_at: None, message });
 }
