@@ -1,1 +1,19 @@
-//! To be written.
+//! The Docker Engine API over HTTP, on a unix socket and on TCP.
+//!
+//! * [`Engine`] is what it needs of this host; the cluster's verbs come from `control`.
+//! * [`serve`] answers on one listener.
+//! * `routes` has one file per noun.
+//!
+//! It never decides anything and keeps no state of its own.
+
+mod engine;
+mod error;
+mod moment;
+mod request;
+mod respond;
+mod routes;
+mod server;
+
+pub use engine::{ByteStream, Engine, LocalState, LogLine, LogsWanted, Membership, ProgressStream, Removal};
+pub use error::{ApiError, Status};
+pub use server::{Listener, serve};

@@ -1,0 +1,60 @@
+//! Answers.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use engine_json::Progress;
+use futures_util::{Stream, StreamExt};
+use http::{StatusCode, header};
+use serde::Serialize;
+
+/// Answers with JSON. The content type has no charset: the Go client reads error texts only from
+/// exactly this one.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(mut bytes) => {
+            bytes.push(b'\n');
+            typed(status, "application/json", Body::from(bytes))
+        }
+        Err(error) => typed(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", Body::from(error.to_string())),
+    }
+}
+
+/// Answers 200 with JSON.
+pub(crate) fn ok(body: &impl Serialize) -> Response {
+    json(StatusCode::OK, body)
+}
+
+/// Answers 200 without a body.
+pub(crate) fn empty() -> Response {
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("0"));
+    response
+}
+
+/// Answers 200 with bytes as they come.
+pub(crate) fn stream(
+    content_type: &'static str,
+    bytes: impl Stream<Item = Bytes> + Send + 'static,
+) -> Response {
+    typed(StatusCode::OK, content_type, Body::from_stream(bytes.map(Ok::<_, std::convert::Infallible>)))
+}
+
+/// Answers with progress, one JSON object a line.
+pub(crate) fn progress(records: impl Stream<Item = Progress> + Send + 'static) -> Response {
+    stream(
+        "application/json",
+        records.map(|record| {
+            let mut line = serde_json::to_vec(&record).expect("strings and numbers are always JSON");
+            line.extend_from_slice(b"\r\n");
+            line.into()
+        }),
+    )
+}
+
+fn typed(status: StatusCode, content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response
+}

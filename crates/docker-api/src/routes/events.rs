@@ -1,0 +1,227 @@
+//! The stream of what happens to the cluster's objects.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use bytes::Bytes;
+use engine_json as json;
+use futures_util::stream;
+use model::Mode;
+use store::{Difference, Object, View};
+use tokio::sync::watch;
+
+use crate::error::ApiError;
+use crate::moment;
+use crate::request::{Answer, App, Query};
+use crate::respond;
+
+/// How soon a host that becomes a manager begins to tell what happens.
+const MEMBERSHIP_CHECK: Duration = Duration::from_secs(1);
+
+const FILTERS: [&str; 14] = [
+    "type",
+    "event",
+    "scope",
+    "label",
+    "container",
+    "image",
+    "network",
+    "volume",
+    "plugin",
+    "daemon",
+    "service",
+    "node",
+    "secret",
+    "config",
+];
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route("/events", get(events))
+}
+
+async fn events(State(app): State<App>, query: Query) -> Answer {
+    let filters = query.filters(&FILTERS)?;
+    let until = match query.text("until") {
+        "" => None,
+        text => Some(moment::read(text).ok_or_else(|| {
+            ApiError::bad_request(format!(
+                "invalid value for \"until\": {text:?} is no time: expected seconds since 1970"
+            ))
+        })?),
+    };
+    let mut watcher = Watcher { app, source: None, filters, waiting: VecDeque::new() };
+    // What happens once the client has its headers is told, even if it reads on only later.
+    watcher.look();
+    let deadline = until.map(|until| tokio::time::Instant::now() + until.since(moment::now()));
+    Ok(respond::stream("application/json", stream::unfold((watcher, deadline), next)))
+}
+
+/// Watches the cluster's objects on a manager; elsewhere nothing happens that is told.
+struct Watcher {
+    app: App,
+    source: Option<(watch::Receiver<View>, View)>,
+    filters: json::Filters,
+    waiting: VecDeque<json::Event>,
+}
+
+type Watching = (Watcher, Option<tokio::time::Instant>);
+
+async fn next((mut watcher, deadline): Watching) -> Option<(Bytes, Watching)> {
+    let event = match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, watcher.event()).await.ok()?,
+        None => watcher.event().await,
+    };
+    let mut line = serde_json::to_vec(&event).expect("strings and numbers are always JSON");
+    line.push(b'\n');
+    Some((line.into(), (watcher, deadline)))
+}
+
+impl Watcher {
+    /// Returns the next event that is wanted. Nothing is lost if it is dropped while it waits.
+    async fn event(&mut self) -> json::Event {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return event;
+            }
+            match &mut self.source {
+                None => tokio::time::sleep(MEMBERSHIP_CHECK).await,
+                Some((views, _)) => {
+                    if views.changed().await.is_err() {
+                        self.source = None;
+                    }
+                }
+            }
+            self.look();
+        }
+    }
+
+    /// Collects what lies between the view seen last and the latest one.
+    fn look(&mut self) {
+        let Some((views, seen)) = &mut self.source else {
+            let control = self.app.engine.membership().control;
+            self.source = control.map(|control| {
+                let mut views = control.proposer().views();
+                let seen = views.borrow_and_update().clone();
+                (views, seen)
+            });
+            return;
+        };
+        let view = views.borrow_and_update().clone();
+        let happened = store::differences(seen, &view);
+        let events = happened.iter().filter_map(event);
+        self.waiting.extend(events.filter(|event| is_wanted(event, &self.filters)));
+        *seen = view;
+    }
+}
+
+/// Tells a difference as Docker's events do; tasks have none.
+fn event(difference: &Difference) -> Option<json::Event> {
+    let (action, before, after, at) = match difference {
+        Difference::Added(object) => ("create", None, object, object.meta().updated_at),
+        Difference::Changed { before, after } => ("update", Some(before), after, after.meta().updated_at),
+        // The log does not keep when an object went.
+        Difference::Removed(object) => ("remove", None, object, moment::now()),
+    };
+    let (kind, id, attributes) = match after {
+        Object::Service(service) => {
+            let before = match before {
+                Some(Object::Service(before)) => Some(&**before),
+                _ => None,
+            };
+            ("service", service.id.to_string(), service_attributes(before, service))
+        }
+        Object::Node(node) => {
+            let before = match before {
+                Some(Object::Node(before)) => Some(&**before),
+                _ => None,
+            };
+            ("node", node.id.to_string(), node_attributes(before, node))
+        }
+        Object::Network(network) => {
+            ("network", network.id.to_string(), [("name".to_owned(), network.spec.name.clone())].into())
+        }
+        Object::Task(_) | Object::Spec(_) | Object::Cluster(_) => return None,
+    };
+    Some(json::Event {
+        kind: kind.into(),
+        action: action.into(),
+        actor: json::Actor { id, attributes },
+        scope: "swarm".into(),
+        time: at.0.div_euclid(1_000_000_000),
+        time_nano: at.0,
+        ..json::Event::default()
+    })
+}
+
+fn service_attributes(before: Option<&model::Service>, after: &model::Service) -> json::Labels {
+    let mut attributes = json::Labels::from([("name".to_owned(), after.spec.name.clone())]);
+    let Some(before) = before else { return attributes };
+    let replicas = |service: &model::Service| match service.spec.mode {
+        Mode::Replicated { replicas } => Some(replicas.to_string()),
+        Mode::Global | Mode::ReplicatedJob { .. } | Mode::GlobalJob => None,
+    };
+    let update = |service: &model::Service| {
+        service.update_status.as_ref().map(|status| json::UpdateStatus::from(status).state)
+    };
+    let image = |service: &model::Service| Some(service.spec.task.container.image.clone());
+    note(&mut attributes, "image", image(before), image(after));
+    note(&mut attributes, "replicas", replicas(before), replicas(after));
+    note(&mut attributes, "updatestate", update(before), update(after));
+    attributes
+}
+
+fn node_attributes(before: Option<&model::Node>, after: &model::Node) -> json::Labels {
+    let hostname = after.description.as_ref().map(|described| described.hostname.clone()).unwrap_or_default();
+    let mut attributes = json::Labels::from([("name".to_owned(), hostname)]);
+    let Some(before) = before else { return attributes };
+    let state = |node: &model::Node| Some(node.status.state.as_str().to_owned());
+    let availability = |node: &model::Node| Some(node.spec.availability.as_str().to_owned());
+    let role = |node: &model::Node| Some(node.spec.role.as_str().to_owned());
+    note(&mut attributes, "state", state(before), state(after));
+    note(&mut attributes, "availability", availability(before), availability(after));
+    note(&mut attributes, "role", role(before), role(after));
+    attributes
+}
+
+/// Notes a value that changed.
+fn note(attributes: &mut json::Labels, name: &str, before: Option<String>, after: Option<String>) {
+    if before == after {
+        return;
+    }
+    for (side, value) in [("old", before), ("new", after)] {
+        if let Some(value) = value {
+            attributes.insert(format!("{name}.{side}"), value);
+        }
+    }
+}
+
+fn is_wanted(event: &json::Event, filters: &json::Filters) -> bool {
+    let name = event.actor.attributes.get("name").map_or("", String::as_str);
+    let is_object = |kind: &str| {
+        !filters.has(kind)
+            || (event.kind == kind
+                && filters
+                    .is_any(kind, |wanted| name.starts_with(wanted) || event.actor.id.starts_with(wanted)))
+    };
+    filters.is_exactly("type", &event.kind)
+        && filters.is_exactly("event", &event.action)
+        && filters.is_exactly("scope", &event.scope)
+        && filters.has_labels("label", &event.actor.attributes)
+        && [
+            "service",
+            "node",
+            "network",
+            "container",
+            "image",
+            "volume",
+            "secret",
+            "config",
+            "plugin",
+            "daemon",
+        ]
+        .into_iter()
+        .all(is_object)
+}
