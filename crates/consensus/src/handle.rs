@@ -316,7 +316,7 @@ impl<V: Clone + Send + Sync + 'static> Raft<V> {
                 }
                 match join::join(&config, &via, &tls).await {
                     Ok(_) => return,
-                    Err(error) if via.is_empty() => drop(error),
+                    Err(_) if via.is_empty() => {}
                     Err(error) => tracing::warn!(%error, "the other managers do not know this one's address"),
                 }
                 tokio::time::sleep(config.tick * 10).await;

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use raft::eraftpb::{Entry, HardState};
+use protobuf::Message as _;
+use raft::eraftpb::{ConfChange, Entry, EntryType, HardState};
 
 use crate::disk::store::{Fit, fit};
 use crate::disk::{Disk, Error};
 use crate::log::{Log, Position};
+use crate::member::Membership;
 use crate::snapshot::Meta;
 
 /// Whether what was synced is there after a crash.
@@ -73,6 +75,25 @@ impl SimDisk {
 
     pub fn newest_snapshot(&self) -> Option<(Meta, Vec<u8>)> {
         self.0.borrow().snapshots.last_key_value().map(|(_, kept)| kept.clone())
+    }
+
+    /// Returns the group that a restart would begin with: the snapshot's, and the changes known to
+    /// be committed.
+    pub fn durable_membership(&self) -> Membership {
+        let platters = self.0.borrow();
+        let newest = platters.snapshots.last_key_value();
+        let mut membership = newest.map(|(_, (meta, _))| meta.membership.clone()).unwrap_or_default();
+        let from = newest.map_or(0, |(index, _)| *index);
+        let mut log = Log::new(platters.base);
+        platters.batches.iter().for_each(|batch| assert!(log.append(batch)));
+        for entry in log.after(from).filter(|entry| entry.index <= platters.hard.commit) {
+            if entry.entry_type == EntryType::EntryConfChange {
+                let mut change = ConfChange::default();
+                change.merge_from_bytes(&entry.data).expect("the entry was made here");
+                membership.record(&change);
+            }
+        }
+        membership
     }
 
     /// Reads everything back as a restart does.

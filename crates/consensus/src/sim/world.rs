@@ -199,7 +199,9 @@ impl World {
         world.place(2, SimDisk::default());
         world.place(3, SimDisk::default());
         world.at(10, Event::Client);
-        world.at(3_000, Event::Fault);
+        // Early enough, now and then, to catch a group of one that is about to grow.
+        let first_fault = world.random.random_range(50..2_000);
+        world.at(first_fault, Event::Fault);
         world.at(CHAOS_MS, Event::Heal);
         world
     }
@@ -279,9 +281,18 @@ impl World {
     fn with(&mut self, id: u64, act: impl FnOnce(&mut Replica<Journal>, &mut SimDisk)) -> Result<(), String> {
         let Some(node) = self.nodes.get_mut(&id) else { return Ok(()) };
         let Some(replica) = node.replica.as_mut() else { return Ok(()) };
+        let group = replica.membership().clone();
         act(replica, &mut node.disk);
         let mut round = Round::default();
         let ended = replica.pump(&mut node.disk, &mut round);
+        if replica.membership().removed.len() != group.removed.len()
+            || replica.membership().peers != group.peers
+        {
+            let durable = node.disk.durable_membership();
+            if durable.peers != replica.membership().peers {
+                return Err(format!("node {id} would forget a change of the group that it acts on"));
+            }
+        }
         let start = node.start;
         if let Some(view) = &round.view {
             self.rules.applied_by(id, &node.view, view)?;
