@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use model::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -20,9 +21,19 @@ impl Time {
         self.0 == Timestamp::default()
     }
 
+    /// Makes a time from nanoseconds since 1970-01-01 UTC.
+    pub const fn from_nanoseconds(nanoseconds: i64) -> Self {
+        Self(Timestamp(nanoseconds))
+    }
+
     /// Returns the nanoseconds since 1970-01-01 UTC.
-    pub fn timestamp(self) -> Timestamp {
-        self.0
+    pub const fn nanoseconds(self) -> i64 {
+        self.0.0
+    }
+
+    /// Returns how long ago `earlier` was; zero if it is not in the past.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.since(earlier.0)
     }
 }
 

@@ -1,0 +1,60 @@
+//! What `--format` asks for, and rows shown in that way.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::table;
+use crate::template::{Missing, Template};
+
+/// A list that can be shown.
+pub(crate) struct Listing {
+    /// Columns of the table, each with its heading, in order.
+    pub columns: &'static [(&'static str, &'static str)],
+    /// Further fields that templates may use, with their headings.
+    pub extra: &'static [(&'static str, &'static str)],
+    /// One object per row.
+    pub rows: Vec<Value>,
+}
+
+impl Listing {
+    /// Shows the rows as `format` asks, or as a table.
+    pub(crate) fn show(&self, format: Option<&str>) -> Result<String> {
+        let format = format.unwrap_or("table").trim().replace("\\t", "\t").replace("\\n", "\n");
+        if format == "json" {
+            return Ok(self.rows.iter().map(|row| crate::json::compact(row) + "\n").collect());
+        }
+        let Some(columns) = format.strip_prefix("table") else {
+            let template = Template::parse(&format, Missing::Refused)?;
+            let lines: Result<Vec<_>, _> = self.rows.iter().map(|row| template.render(row)).collect();
+            return Ok(lines?.into_iter().map(|line| line + "\n").collect());
+        };
+        let columns = match columns.trim() {
+            "" => self
+                .columns
+                .iter()
+                .map(|(field, _)| format!("{{{{.{field}}}}}"))
+                .collect::<Vec<_>>()
+                .join("\t"),
+            columns => columns.to_owned(),
+        };
+        let template = Template::parse(&columns, Missing::Refused)?;
+        let mut lines = vec![template.render(&self.headings())?];
+        for row in &self.rows {
+            lines.push(template.render(row)?);
+        }
+        Ok(table::align(&lines))
+    }
+
+    fn headings(&self) -> Value {
+        let fields = self.columns.iter().chain(self.extra);
+        Value::Object(fields.map(|(field, heading)| ((*field).to_owned(), Value::from(*heading))).collect())
+    }
+}
+
+/// Shows one object as `format` asks: JSON or a template.
+pub(crate) fn object(value: &Value, format: &str) -> Result<String> {
+    if format == "json" {
+        return Ok(crate::json::compact(value));
+    }
+    Ok(Template::parse(format, Missing::Empty)?.render(value)?)
+}

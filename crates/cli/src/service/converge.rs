@@ -1,0 +1,191 @@
+//! Waits until a service is as it should be, and shows how far it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use engine_json::{Filters, Node, Service, Task, UpdateConfig};
+
+use super::progress::{Line, Progress, Stage, look};
+use super::{Waiting, fetch};
+use crate::Context;
+use crate::console::Console;
+use crate::engine::Route;
+
+/// The time between two looks: half of Docker's, because tasks start in milliseconds here.
+const POLL: Duration = Duration::from_millis(100);
+
+/// What a look at a service says.
+enum Verdict {
+    /// Go on looking.
+    Wait { is_rollback: bool },
+    /// The daemon says that the update is done.
+    Done,
+}
+
+/// Waits until all tasks run and have been stable for as long as the service's update settings ask.
+pub(super) async fn wait(context: &mut Context, id: &str, waiting: &Waiting) -> Result<()> {
+    let mut screen = Screen::new(waiting.quiet);
+    let mut stable_since: Option<Instant> = None;
+    loop {
+        let service = fetch(context, id).await?;
+        let is_rollback = match verdict(&service, stable_since.is_some())? {
+            Verdict::Wait { is_rollback } => is_rollback,
+            Verdict::Done => return screen.verify(&mut context.console, &format!("Service {id} converged")),
+        };
+        let monitor = monitor(&service);
+        if stable_since.is_some_and(|since| since.elapsed() >= monitor) {
+            return screen.verify(&mut context.console, &format!("Service {id} converged"));
+        }
+        let progress = snapshot(context, &service, is_rollback).await?;
+        screen.draw(&mut context.console, &progress)?;
+        if progress.is_converged && service.job_status.is_some() {
+            return screen.say(&mut context.console, "job complete");
+        }
+        if progress.is_converged {
+            let since = *stable_since.get_or_insert_with(Instant::now);
+            let left = monitor.saturating_sub(since.elapsed());
+            screen.waiting(&mut context.console, left)?;
+        } else if stable_since.take().is_some() {
+            screen.verify(&mut context.console, "Detected task failure")?;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            _ = tokio::signal::ctrl_c() => {
+                context.console.complain(&format!(
+                    "\nOperation continuing in background.\nUse `drover service ps {id}` to check progress."
+                ));
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn verdict(service: &Service, is_stable: bool) -> Result<Verdict> {
+    let Some(status) = &service.update_status else { return Ok(Verdict::Wait { is_rollback: false }) };
+    match status.state.as_str() {
+        "completed" if !is_stable => Ok(Verdict::Done),
+        "paused" => bail!("service update paused: {}", status.message),
+        "rollback_paused" => bail!("service rollback paused: {}", status.message),
+        "rollback_completed" if !is_stable => bail!("service rolled back: {}", status.message),
+        "rollback_started" => Ok(Verdict::Wait { is_rollback: true }),
+        _ => Ok(Verdict::Wait { is_rollback: false }),
+    }
+}
+
+fn monitor(service: &Service) -> Duration {
+    let asked =
+        service.spec.update_config.as_ref().map(|config| config.monitor).filter(|monitor| *monitor != 0);
+    Duration::from_nanos(asked.unwrap_or(UpdateConfig::MONITOR_DEFAULT).unsigned_abs())
+}
+
+async fn snapshot(context: &Context, service: &Service, is_rollback: bool) -> Result<Progress> {
+    let mut filters = Filters::default();
+    filters.add("service", &service.id);
+    filters.add("_up-to-date", "true");
+    let tasks: Vec<Task> = context.engine.get(Route::new("/tasks").filtered(&filters)).await?;
+    let nodes: Vec<Node> = context.engine.get(Route::new("/nodes")).await?;
+    let active: BTreeSet<String> =
+        nodes.into_iter().filter(|node| node.status.state != "down").map(|node| node.id).collect();
+    Ok(look(service, &tasks, &active, is_rollback))
+}
+
+/// What has been shown so far: on a terminal lines that are drawn again in place, in a pipe lines that say something new.
+struct Screen {
+    is_quiet: bool,
+    drawn: Vec<String>,
+    overall: String,
+    troubles: BTreeMap<String, String>,
+    is_verifying: bool,
+}
+
+impl Screen {
+    fn new(is_quiet: bool) -> Self {
+        Self {
+            is_quiet,
+            drawn: Vec::new(),
+            overall: String::new(),
+            troubles: BTreeMap::new(),
+            is_verifying: false,
+        }
+    }
+
+    fn draw(&mut self, console: &mut Console, progress: &Progress) -> Result<()> {
+        if self.is_quiet {
+            return Ok(());
+        }
+        if console.is_terminal() {
+            let mut lines = vec![format!("{} ", progress.overall)];
+            lines.extend(progress.lines.iter().map(Line::show));
+            return self.redraw(console, lines);
+        }
+        if self.overall != progress.overall {
+            self.overall.clone_from(&progress.overall);
+            console.line(&progress.overall)?;
+        }
+        for line in &progress.lines {
+            match &line.stage {
+                Stage::Troubled(reason) if self.troubles.get(&line.label) != Some(reason) => {
+                    self.troubles.insert(line.label.clone(), reason.clone());
+                    console.line(&format!("{}: {reason}", line.label.trim()))?;
+                }
+                Stage::Troubled(_) => {}
+                Stage::Absent | Stage::At(_) => {
+                    self.troubles.remove(&line.label);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn redraw(&mut self, console: &mut Console, lines: Vec<String>) -> Result<()> {
+        if lines == self.drawn {
+            return Ok(());
+        }
+        let mut out = String::new();
+        if !self.drawn.is_empty() {
+            out.push_str(&format!("\x1b[{}A", self.drawn.len()));
+        }
+        for line in &lines {
+            out.push_str(&format!("\r\x1b[2K{line}\n"));
+        }
+        out.push_str("\x1b[J");
+        self.drawn = lines;
+        Ok(console.write(&out)?)
+    }
+
+    fn waiting(&mut self, console: &mut Console, left: Duration) -> Result<()> {
+        let text = format!("Waiting {} seconds to verify that tasks are stable...", left.as_secs() + 1);
+        if console.is_terminal() && !self.is_quiet {
+            let mut lines = self.drawn.clone();
+            lines.retain(|line| !line.starts_with("verify: "));
+            lines.push(format!("verify: {text} "));
+            return self.redraw(console, lines);
+        }
+        if self.is_verifying {
+            return Ok(());
+        }
+        self.is_verifying = true;
+        self.verify(console, &text)
+    }
+
+    fn verify(&mut self, console: &mut Console, text: &str) -> Result<()> {
+        if text.starts_with("Detected") {
+            self.is_verifying = false;
+        }
+        self.say(console, &format!("verify: {text}"))
+    }
+
+    fn say(&mut self, console: &mut Console, text: &str) -> Result<()> {
+        if self.is_quiet {
+            return Ok(());
+        }
+        if console.is_terminal() {
+            let mut lines = self.drawn.clone();
+            lines.retain(|line| !line.starts_with("verify: "));
+            lines.push(format!("{text} "));
+            return self.redraw(console, lines);
+        }
+        Ok(console.line(text)?)
+    }
+}

@@ -1,0 +1,32 @@
+//! Pins an image by the digest that its registry knows.
+
+use engine_json::{Distribution, Platform, ServiceSpec};
+
+use crate::Context;
+use crate::engine::{Route, escape_path};
+use crate::reference::{Reference, with_tag};
+
+/// Writes the image's digest and platforms into a spec; if the registry cannot be asked, warns and leaves the spec.
+pub(super) async fn pin(context: &mut Context, spec: &mut ServiceSpec) {
+    let Some(container) = &mut spec.task_template.container_spec else { return };
+    let image = with_tag(&container.image);
+    let route = Route::new(format!("/distribution/{}/json", escape_path(&image)));
+    let Ok(known) = context.engine.get::<Distribution>(route).await else {
+        context.console.complain(&format!(
+            "image {image} could not be accessed on a registry to record\n\
+             its digest. Each node will access {image} independently,\n\
+             possibly leading to different nodes running different\n\
+             versions of the image.\n"
+        ));
+        return;
+    };
+    if Reference::of(&image).digest.is_none() && !known.descriptor.digest.is_empty() {
+        container.image = format!("{image}@{}", known.descriptor.digest);
+    }
+    let platforms = known.platforms.into_iter().map(|platform| Platform {
+        // A registry's word for 32-bit ARM says too little to compare nodes with.
+        architecture: if platform.architecture == "arm" { String::new() } else { platform.architecture },
+        os: platform.os,
+    });
+    spec.task_template.placement.get_or_insert_default().platforms = platforms.collect();
+}

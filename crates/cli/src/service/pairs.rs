@@ -1,0 +1,180 @@
+//! Values of flags that are pairs of some kind.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use engine_json::{DiscreteResource, GenericResource, NetworkAttachmentConfig, Ulimit};
+
+use super::words;
+
+/// Reads `KEY=VALUE` or `KEY`.
+pub(super) fn label(text: &str) -> (String, String) {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    (key.to_owned(), value.to_owned())
+}
+
+/// Reads `KEY=VALUE`, or takes the value of `KEY` from this process's environment.
+pub(super) fn variable(text: &str) -> Result<String> {
+    if text.is_empty() || text.starts_with('=') {
+        bail!("invalid environment variable: {text}");
+    }
+    if text.contains('=') {
+        return Ok(text.to_owned());
+    }
+    Ok(std::env::var(text).map_or_else(|_| text.to_owned(), |value| format!("{text}={value}")))
+}
+
+/// Reads a file of `KEY=VALUE` lines; empty lines and those that begin with `#` do not count.
+pub(super) fn variables(path: &str) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(variable).collect()
+}
+
+/// Puts a variable into a list, in place of one of the same name.
+pub(super) fn set_variable(list: &mut Vec<String>, variable: String) {
+    let name = |text: &str| text.split('=').next().unwrap_or_default().to_owned();
+    match list.iter_mut().find(|known| name(known) == name(&variable)) {
+        Some(known) => *known = variable,
+        None => list.push(variable),
+    }
+}
+
+/// Reads `HOST:ADDRESS` into a line of `/etc/hosts`.
+pub(super) fn host(text: &str) -> Result<String> {
+    let at = text.find([':', '=']).ok_or_else(|| anyhow!("bad format for add-host: {text:?}"))?;
+    let (name, address) = (&text[..at], text[at + 1..].trim_matches(['[', ']']));
+    if name.is_empty() || address.parse::<std::net::IpAddr>().is_err() {
+        bail!("invalid IP address in add-host: {address:?}: expected HOST:ADDRESS");
+    }
+    Ok(format!("{address} {name}"))
+}
+
+/// Reads `NAME=SOFT[:HARD]`.
+pub(super) fn ulimit(text: &str) -> Result<Ulimit> {
+    let refuse = || anyhow!("invalid ulimit argument: {text}: expected NAME=SOFT[:HARD]");
+    let (name, limits) = text.split_once('=').ok_or_else(refuse)?;
+    let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
+    let (soft, hard) = (soft.parse().map_err(|_| refuse())?, hard.parse().map_err(|_| refuse())?);
+    if hard != -1 && (soft > hard || soft == -1) {
+        bail!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}");
+    }
+    Ok(Ulimit { name: name.to_owned(), hard, soft })
+}
+
+/// Reads `KIND=COUNT`.
+pub(super) fn generic_resource(text: &str) -> Result<GenericResource> {
+    let (kind, value) = text
+        .split_once('=')
+        .ok_or_else(|| anyhow!("invalid generic-resource request `{text}`, expected KIND=COUNT"))?;
+    let value = value.parse().map_err(|_| {
+        anyhow!(
+            "invalid generic-resource request `{text}`, Named Generic Resources is not supported for service create or update"
+        )
+    })?;
+    let discrete = DiscreteResource { kind: kind.to_owned(), value };
+    Ok(GenericResource { named_resource_spec: None, discrete_resource_spec: Some(discrete) })
+}
+
+/// Returns the kind of a counted or named resource.
+pub(super) fn kind_of(resource: &GenericResource) -> &str {
+    let discrete = resource.discrete_resource_spec.as_ref().map(|discrete| discrete.kind.as_str());
+    let named = resource.named_resource_spec.as_ref().map(|named| named.kind.as_str());
+    discrete.or(named).unwrap_or_default()
+}
+
+/// Writes a capability as the API has it: `NET_ADMIN` becomes `CAP_NET_ADMIN`.
+pub(super) fn capability(text: &str) -> String {
+    let upper = text.trim().to_ascii_uppercase();
+    if upper == "ALL" || upper == "RESET" || upper.starts_with("CAP_") {
+        upper
+    } else {
+        format!("CAP_{upper}")
+    }
+}
+
+/// Reads `spread=LABEL`.
+pub(super) fn spread(text: &str) -> Result<String> {
+    match text.split_once('=') {
+        Some((strategy, label)) if strategy.eq_ignore_ascii_case("spread") && !label.is_empty() => {
+            Ok(label.to_owned())
+        }
+        Some((strategy, _)) if !strategy.eq_ignore_ascii_case("spread") => {
+            bail!("unsupported placement preference {strategy} (only spread is supported)")
+        }
+        _ => bail!("placement preference must be of the format \"<strategy>=<arg>\""),
+    }
+}
+
+/// Reads a network's name, or `name=,alias=,driver-opt=`.
+pub(super) fn network(text: &str) -> Result<NetworkAttachmentConfig> {
+    let mut network = NetworkAttachmentConfig::default();
+    if !text.contains('=') {
+        network.target = text.to_owned();
+        return Ok(network);
+    }
+    for field in words::commas(text)? {
+        match field.split_once('=') {
+            Some(("name", value)) => network.target = value.to_owned(),
+            Some(("alias", value)) => network.aliases.push(value.to_owned()),
+            Some(("driver-opt", value)) => {
+                let (key, value) = label(value);
+                network.driver_opts.insert(key, value);
+            }
+            Some((key, _)) => bail!("invalid field key {key} in --network {text}"),
+            None => bail!("invalid field {field} in --network {text}"),
+        }
+    }
+    if network.target.is_empty() {
+        bail!("network name/id is not specified in --network {text}");
+    }
+    Ok(network)
+}
+
+/// Reads a number of CPUs as billionths.
+pub(super) fn cpus(text: &str) -> Result<i64> {
+    let refuse = || anyhow!("failed to parse {text:?} as a number of CPUs such as 0.5");
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 9 {
+        bail!("value is too precise: {text}");
+    }
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
+        return Err(refuse());
+    }
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| refuse())? };
+    let fraction: i64 = format!("{fraction:0<9}").parse().map_err(|_| refuse())?;
+    whole.checked_mul(1_000_000_000).and_then(|whole| whole.checked_add(fraction)).ok_or_else(refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_read_as_in_docker() {
+        assert_eq!(cpus(".5").unwrap(), 500_000_000);
+        assert_eq!(cpus("2").unwrap(), 2_000_000_000);
+        assert_eq!(host("a:1.2.3.4").unwrap(), "1.2.3.4 a");
+        assert_eq!(host("a:::1").unwrap(), "::1 a");
+        assert_eq!(capability("net_admin"), "CAP_NET_ADMIN");
+        assert_eq!(spread("spread=node.labels.rack").unwrap(), "node.labels.rack");
+        assert_eq!(ulimit("nofile=10:20").unwrap(), Ulimit { name: "nofile".into(), hard: 20, soft: 10 });
+        let net = network("name=foo,alias=x,driver-opt=a=b").unwrap();
+        assert_eq!((net.target.as_str(), net.aliases.len(), net.driver_opts.len()), ("foo", 1, 1));
+        let mut list = vec!["A=1".to_owned(), "B=2".to_owned()];
+        set_variable(&mut list, "A=3".into());
+        assert_eq!(list, ["A=3", "B=2"]);
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        assert!(
+            cpus("x").is_err() && cpus("").is_err() && cpus("-1").is_err() && cpus("0.0000000001").is_err()
+        );
+        assert!(host("a").is_err() && host("a:b").is_err() && host(":1.2.3.4").is_err());
+        assert!(ulimit("nofile").is_err() && ulimit("nofile=5:4").is_err());
+        assert!(spread("binpack=x").is_err() && spread("spread").is_err());
+        assert!(network("alias=x").is_err() && network("name=a,x=y").is_err());
+        assert!(generic_resource("fpga=UUID").unwrap_err().to_string().contains("Named Generic Resources"));
+        assert!(variable("=x").is_err());
+    }
+}
