@@ -23,7 +23,12 @@ pub fn plan(view: &View, touched: &Touched, env: &mut Env<'_>) -> Plan {
     node::plan(&mut draft, touched);
     let without_subnet = network::plan(&mut draft);
     let mut books = Books::default();
-    let waiting = service::plan(&mut draft, &mut books, &without_subnet);
-    task::plan(&mut draft, &mut books, &without_subnet, &waiting, env.now);
+    let mut waiting = service::plan(&mut draft, &mut books, &without_subnet);
+    let left = task::plan(&mut draft, &mut books, &without_subnet, &waiting, env.now);
+    if !left.is_empty() {
+        // Told last, so that the reasons are those that hold once everything is given out.
+        service::look_again(draft.view(), &mut books, &without_subnet, &mut waiting);
+        task::tell(&mut draft, &mut books, &without_subnet, &waiting, left);
+    }
     draft.into_plan()
 }

@@ -43,6 +43,20 @@ pub(crate) fn plan(draft: &mut Draft, books: &mut Books, lacking: &Lacking) -> W
     }
 }
 
+/// Finds the reasons of those that wait anew. What they lack has only become scarcer since, so all of them still wait.
+pub(crate) fn look_again(view: &View, books: &mut Books, lacking: &Lacking, waiting: &mut Waiting) {
+    if waiting.is_empty() {
+        return;
+    }
+    let ports = Ports::of(view);
+    for (service, reason) in waiting {
+        let Some(service) = view.service(*service) else { continue };
+        if let Err(present) = allocate(view, service, &ports, books, lacking) {
+            *reason = present;
+        }
+    }
+}
+
 /// Claims that the service's endpoint is what its spec asks for.
 fn is_current(view: &View, service: &Service) -> bool {
     if service.endpoint.spec.as_ref() != Some(&service.spec.endpoint) {

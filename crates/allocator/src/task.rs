@@ -10,33 +10,50 @@ use crate::attachment;
 use crate::network::Lacking;
 use crate::service::Waiting;
 
-/// Moves tasks that have an address on each of their networks from new to pending. One that lacks something says what.
+/// Moves tasks that have an address on each of their networks from new to pending. Returns those that lack something.
 pub(crate) fn plan(
     draft: &mut Draft,
     books: &mut Books,
     lacking: &Lacking,
     waiting: &Waiting,
     now: Timestamp,
-) {
+) -> Vec<Arc<Task>> {
     let pending = draft.view().pending_tasks().filter(|task| task.status.state == TaskState::New);
     // A removed service's tasks are about to be removed too.
     let mut tasks: Vec<Arc<Task>> =
         pending.filter(|task| draft.view().service(task.service).is_some()).cloned().collect();
     tasks.sort_by_key(|task| (task.service, task.slot, task.id));
-    for mut task in tasks {
-        match addresses(draft.view(), &task, books, lacking, waiting) {
-            Ok(addresses) => {
-                let task = Arc::make_mut(&mut task);
-                task.addresses = addresses;
-                task.status.state.advance_to(TaskState::Pending);
-                task.status.at = now;
-                task.status.message = "pending task scheduling".into();
-                task.status.err = String::new();
-            }
-            Err(reason) if reason == task.status.err => continue,
-            Err(reason) => Arc::make_mut(&mut task).status.err = reason,
+    tasks.retain_mut(|task| match addresses(draft.view(), task, books, lacking, waiting) {
+        Ok(addresses) => {
+            let given = Arc::make_mut(task);
+            given.addresses = addresses;
+            given.status.state.advance_to(TaskState::Pending);
+            given.status.at = now;
+            given.status.message = "pending task scheduling".into();
+            given.status.err = String::new();
+            draft.put(Arc::clone(task));
+            false
         }
-        draft.put(task);
+        Err(_) => true,
+    });
+    tasks
+}
+
+/// Writes into tasks what they lack.
+pub(crate) fn tell(
+    draft: &mut Draft,
+    books: &mut Books,
+    lacking: &Lacking,
+    waiting: &Waiting,
+    tasks: Vec<Arc<Task>>,
+) {
+    for mut task in tasks {
+        if let Err(reason) = addresses(draft.view(), &task, books, lacking, waiting)
+            && reason != task.status.err
+        {
+            Arc::make_mut(&mut task).status.err = reason;
+            draft.put(task);
+        }
     }
 }
 

@@ -119,12 +119,14 @@ pub fn check(stage: Stage, cluster: &str, expected: &str) {
 
     let mut changed = world.settle(stage);
 
-    let mut expected: Vec<String> = expected
-        .split(['|', '\n'])
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|line| !line.is_empty())
-        .collect();
     changed.sort();
-    expected.sort();
-    assert_eq!(changed, expected, "in the cluster: {cluster}");
+    assert_eq!(changed, as_lines(expected), "in the cluster: {cluster}");
+}
+
+/// Returns the expected changes one by one, ordered.
+pub(crate) fn as_lines(expected: &str) -> Vec<String> {
+    let lines = expected.split(['|', '\n']).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+    lines.sort();
+    lines
 }
