@@ -1,0 +1,238 @@
+//! This host for the Engine API: [`docker_api::Engine`] over the daemon's parts.
+
+mod containers;
+mod images;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use container::Containers;
+use dispatcher::Dispatcher;
+use docker_api::{ApiError, ByteStream, LogLine, LogsWanted, Membership, ProgressStream, Removal, Status};
+use engine_json as json;
+use identity::{JoinToken, RootCa};
+use image::Images;
+use model::{NodeId, TaskId, Timestamp};
+use tokio::sync::mpsc;
+
+use crate::host::{Host, VERSION};
+use crate::member::Member;
+
+/// How many lines of logs wait for their reader.
+const LINES_WAITING: usize = 256;
+
+/// This host for the Engine API.
+pub struct Engine {
+    /// Facts about this host.
+    pub host: Host,
+    /// Where everything is kept, for `info`.
+    pub data_root: String,
+    /// The images.
+    pub images: Images,
+    /// The containers.
+    pub containers: Containers,
+    /// This host's place in a cluster.
+    pub member: Arc<Member>,
+}
+
+#[async_trait]
+impl docker_api::Engine for Engine {
+    fn membership(&self) -> Membership {
+        self.member.membership()
+    }
+
+    fn version(&self) -> json::Version {
+        let own =
+            json::Component { name: "Engine".into(), version: VERSION.into(), ..json::Component::default() };
+        json::Version {
+            platform: json::PlatformName { name: format!("Drover {VERSION}") },
+            components: vec![own],
+            version: VERSION.into(),
+            api_version: json::ApiVersion::CURRENT.to_string(),
+            min_api_version: json::ApiVersion::MIN.to_string(),
+            os: "linux".into(),
+            arch: architecture().into(),
+            kernel_version: self.host.kernel.clone(),
+            ..json::Version::default()
+        }
+    }
+
+    async fn info(&self) -> json::Info {
+        let containers = self.containers.list();
+        let running =
+            containers.iter().filter(|status| matches!(status.phase, container::Phase::Running(_))).count();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        json::Info {
+            id: self.host.hostname.clone(),
+            containers: containers.len() as u64,
+            containers_running: running as u64,
+            containers_stopped: (containers.len() - running) as u64,
+            images: self.images.list().len() as u64,
+            driver: "overlay2".into(),
+            plugins: json::Plugins {
+                volume: words(&["local"]),
+                network: words(&["bridge", "host", "none", "overlay"]),
+                authorization: None,
+                log: words(&["json-file"]),
+            },
+            memory_limit: true,
+            cpu_cfs_period: true,
+            cpu_cfs_quota: true,
+            cpu_shares: true,
+            pids_limit: true,
+            ipv4_forwarding: true,
+            system_time: json::Time::from(crate::clock::now()).to_string(),
+            logging_driver: "json-file".into(),
+            cgroup_driver: "cgroupfs".into(),
+            cgroup_version: if std::path::Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+                "2"
+            } else {
+                "1"
+            }
+            .into(),
+            kernel_version: self.host.kernel.clone(),
+            operating_system: self.host.operating_system.clone(),
+            os_type: "linux".into(),
+            architecture: std::env::consts::ARCH.into(),
+            n_cpu: self.host.cpus,
+            mem_total: self.host.memory_bytes,
+            docker_root_dir: self.data_root.clone(),
+            name: self.host.hostname.clone(),
+            labels: self.host.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+            server_version: VERSION.into(),
+            default_runtime: "drover".into(),
+            live_restore_enabled: true,
+            security_options: words(&["name=seccomp,profile=builtin"]),
+            ..json::Info::default()
+        }
+    }
+
+    async fn swarm_init(&self, request: json::InitRequest) -> Result<NodeId, ApiError> {
+        self.member.init(request).await
+    }
+
+    async fn swarm_join(&self, request: json::JoinRequest) -> Result<(), ApiError> {
+        self.member.join(request).await
+    }
+
+    async fn swarm_leave(&self, force: bool) -> Result<(), ApiError> {
+        self.member.leave(force).await
+    }
+
+    fn new_join_token(&self, root_certificate_pem: &str) -> Result<String, ApiError> {
+        let root = RootCa::from_pem(root_certificate_pem, None);
+        let root =
+            root.map_err(|error| ApiError::internal(format!("the cluster's root certificate: {error}")))?;
+        Ok(JoinToken::generate(&root).to_string())
+    }
+
+    fn task_logs(&self, tasks: Vec<TaskId>, wanted: LogsWanted) -> mpsc::Receiver<LogLine> {
+        let (lines, receiver) = mpsc::channel(LINES_WAITING);
+        if let Some(dispatcher) = self.member.dispatcher() {
+            // It ends with its reader, or when every node has delivered.
+            drop(tokio::spawn(pass_logs(dispatcher, tasks, wanted, lines)));
+        }
+        receiver
+    }
+
+    async fn images(&self) -> Result<Vec<json::ImageSummary>, ApiError> {
+        Ok(images::list(&self.images))
+    }
+
+    async fn image(&self, name: &str) -> Result<json::ImageInspect, ApiError> {
+        images::inspect(&self.images, name)
+    }
+
+    async fn image_history(&self, name: &str) -> Result<Vec<json::ImageHistory>, ApiError> {
+        images::history(&self.images, name)
+    }
+
+    async fn pull_image(
+        &self,
+        reference: &str,
+        auth: json::RegistryAuth,
+        platform: &str,
+    ) -> Result<ProgressStream, ApiError> {
+        images::pull(self.images.clone(), reference, auth, platform).await
+    }
+
+    async fn load_images(&self, archive: ByteStream, quiet: bool) -> Result<ProgressStream, ApiError> {
+        Ok(images::load(self.images.clone(), archive, quiet))
+    }
+
+    async fn tag_image(&self, source: &str, target: &str) -> Result<(), ApiError> {
+        images::tag(&self.images, source, target).await
+    }
+
+    async fn remove_image(&self, name: &str, removal: Removal) -> Result<Vec<json::DeletedImage>, ApiError> {
+        images::remove(&self.images, &self.containers, name, removal).await
+    }
+
+    async fn containers(&self) -> Result<Vec<json::ContainerSummary>, ApiError> {
+        Ok(containers::list(&self.containers))
+    }
+
+    async fn container(&self, name: &str) -> Result<json::ContainerInspect, ApiError> {
+        containers::inspect(&self.containers, name)
+    }
+
+    async fn distribution(
+        &self,
+        reference: &str,
+        auth: json::RegistryAuth,
+    ) -> Result<json::Distribution, ApiError> {
+        images::distribution(&self.images, reference, auth).await
+    }
+}
+
+/// Returns the processor in Go's words, as Docker prints it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+async fn pass_logs(
+    dispatcher: Dispatcher,
+    tasks: Vec<TaskId>,
+    wanted: LogsWanted,
+    lines: mpsc::Sender<LogLine>,
+) {
+    let LogsWanted { follow, stdout, stderr, since, tail } = wanted;
+    let id = identity::random_id();
+    let mut records =
+        dispatcher.logs(id, tasks, dispatcher::LogsWanted { follow, stdout, stderr, since, tail });
+    loop {
+        let record = tokio::select! {
+            record = records.recv() => record,
+            () = lines.closed() => return,
+        };
+        let Some(record) = record else { return };
+        let channel = match record.stream {
+            // Records of stream 0 only name nodes that answer.
+            0 => continue,
+            1 => json::Channel::Stdout,
+            2 => json::Channel::Stderr,
+            _ => json::Channel::SystemError,
+        };
+        let task = record.task_id.parse().ok();
+        let line = LogLine { task, channel, at: Timestamp(record.at_ns), line: record.line };
+        if lines.send(line).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Turns an error of the image store into what a client is told.
+fn told(error: &image::Error) -> ApiError {
+    let status = match error.kind() {
+        image::ErrorKind::NotFound => Status::NotFound,
+        image::ErrorKind::Conflict => Status::Conflict,
+        image::ErrorKind::Invalid => Status::BadRequest,
+        image::ErrorKind::Unauthorized => Status::Unauthorized,
+        image::ErrorKind::Unavailable | image::ErrorKind::Internal => Status::Internal,
+    };
+    ApiError::new(status, error.explain())
+}

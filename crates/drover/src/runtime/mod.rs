@@ -1,0 +1,233 @@
+//! Tasks as real containers: the agent's [`agent::Runtime`] over images, networks and shims.
+
+mod container_spec;
+mod files;
+mod networks;
+
+use std::time::Duration;
+
+use agent::{Exit, LogLine, LogStream, LogsWanted, NetworkState, Order, Phase, RuntimeError, Seen, Started};
+use async_trait::async_trait;
+use container::{Containers, Removal};
+use image::{Images, Reference, Reporter};
+use model::{Description, PublishMode, PublishedPort, TaskId};
+use network::{Attachment, HostPort, OverlayAddress, mac_of};
+use sha2::{Digest, Sha256};
+
+use crate::clock;
+use crate::host::Host;
+
+pub use networks::Networks;
+
+/// The label by which a container names its task.
+pub const TASK_LABEL: &str = "com.docker.swarm.task.id";
+
+/// Tasks as containers of this host.
+pub struct Runtime {
+    /// This node.
+    pub node: model::NodeId,
+    /// Facts about this host.
+    pub host: Host,
+    /// The images.
+    pub images: Images,
+    /// The containers.
+    pub containers: Containers,
+    /// The networks and published ports.
+    pub networks: Networks,
+}
+
+/// Returns the id of a task's container: it follows from the task, so that no table has to be kept.
+pub fn container_id(task: TaskId) -> String {
+    hex::encode(Sha256::digest(task.to_string()))
+}
+
+#[async_trait]
+impl agent::Runtime for Runtime {
+    async fn prepare(&self, order: &Order) -> Result<String, RuntimeError> {
+        let id = container_id(order.task.id);
+        let image = self.image(&order.spec.task.container.image).await?;
+        let attached = self.attach(&id, order).await?;
+        let made = container_spec::of(&container_spec::Given {
+            order,
+            id: &id,
+            image: &image,
+            host: &self.host,
+            node: self.node,
+            attached: &attached,
+        });
+        let created = match made {
+            Ok(spec) => self.containers.create(&spec).await.map_err(|error| explain(&error)),
+            Err(reason) => Err(RuntimeError::new(reason)),
+        };
+        if let Err(error) = created {
+            self.release(order.task.id).await;
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    async fn start(&self, task: TaskId) -> Result<Started, RuntimeError> {
+        let id = container_id(task);
+        let started = self.containers.start(&id).await.map_err(|error| explain(&error))?;
+        let attached = self.networks.attached(&id);
+        let ports =
+            attached.map(|attached| attached.host_ports.iter().map(published).collect()).unwrap_or_default();
+        Ok(Started { pid: u32::try_from(started.pid).unwrap_or(0), ports })
+    }
+
+    async fn wait(&self, task: TaskId) -> Result<Exit, RuntimeError> {
+        let exit = self.containers.wait(&container_id(task)).await.map_err(|error| explain(&error))?;
+        exit_of(exit)
+    }
+
+    async fn stop(&self, order: &Order) -> Result<Exit, RuntimeError> {
+        let id = container_id(order.task.id);
+        if self.containers.status(&id).is_err() {
+            return Ok(Exit { code: 0, out_of_memory: false });
+        }
+        let spec = &order.spec.task.container;
+        let grace = spec.stop_grace_period.unwrap_or(model::ContainerSpec::STOP_GRACE_DEFAULT);
+        // The signal is part of the container, where prepare put it.
+        let exit = self.containers.stop(&id, None, grace).await.map_err(|error| explain(&error))?;
+        Ok(Exit { code: exit.code, out_of_memory: exit.oom_killed })
+    }
+
+    async fn release(&self, task: TaskId) {
+        self.networks.detach(&container_id(task)).await;
+    }
+
+    async fn remove(&self, task: TaskId) -> Result<(), RuntimeError> {
+        let id = container_id(task);
+        if self.containers.status(&id).is_err() {
+            return Ok(());
+        }
+        self.containers.remove(&id, Removal::Forced).await.map_err(|error| explain(&error))
+    }
+
+    async fn seen(&self) -> Result<Vec<Seen>, RuntimeError> {
+        let found = self.containers.list().into_iter().filter_map(|status| {
+            let task = status.labels.get(TASK_LABEL)?.parse().ok()?;
+            let phase = match status.phase {
+                container::Phase::Created => Phase::Created,
+                container::Phase::Running(started) => Phase::Running(u32::try_from(started.pid).unwrap_or(0)),
+                container::Phase::Exited(exit) => {
+                    Phase::Exited(Exit { code: exit.code, out_of_memory: exit.oom_killed })
+                }
+            };
+            Some(Seen { task, container_id: status.id, phase })
+        });
+        Ok(found.collect())
+    }
+
+    async fn logs(&self, task: TaskId, wanted: LogsWanted) -> Result<LogStream, RuntimeError> {
+        let LogsWanted { follow, stdout, stderr, since, tail } = wanted;
+        let since = since.map(clock::system_time);
+        let query = container::LogQuery { follow, tail, since, stdout, stderr };
+        let lines = self.containers.logs(&container_id(task), query).map_err(|error| explain(&error))?;
+        let lines = futures_util::stream::unfold(lines, |mut lines| async move {
+            let line = lines.recv().await?;
+            let stream = match line.stream {
+                container::LogStream::Stdout => 1,
+                container::LogStream::Stderr => 2,
+            };
+            let line = LogLine { stream, at: clock::timestamp(line.at), line: line.line.into() };
+            Some((Ok(line), lines))
+        });
+        Ok(Box::pin(lines))
+    }
+
+    async fn apply_networks(&self, state: NetworkState) -> Result<(), RuntimeError> {
+        self.networks.apply(state).await.map_err(RuntimeError::new)
+    }
+
+    fn description(&self) -> Description {
+        self.host.description()
+    }
+}
+
+impl Runtime {
+    /// Finds an image, or fetches it.
+    async fn image(&self, name: &str) -> Result<image::Image, RuntimeError> {
+        if let Some(image) = self.images.find(name) {
+            return Ok(image);
+        }
+        let reference: Reference =
+            name.parse().map_err(|error| RuntimeError::new(format!("invalid image {name:?}: {error}")))?;
+        let pulled = self.images.pull(&reference, None, None, &Reporter::none()).await;
+        pulled.map_err(|error| RuntimeError::new(format!("No such image: {name}: {}", error.explain())))
+    }
+
+    /// Gives a container its networks, once those are in force on this node.
+    async fn attach(&self, id: &str, order: &Order) -> Result<network::Attached, RuntimeError> {
+        /// How long networks may take to be in force, as in Swarm.
+        const NETWORKS_DEADLINE: Duration = Duration::from_secs(30);
+        let mut overlays = Vec::new();
+        for (address, network) in order.task.addresses.iter().zip(&order.networks) {
+            let network_id = network.id.to_string();
+            self.networks.in_force(&network_id, NETWORKS_DEADLINE).await.map_err(RuntimeError::new)?;
+            overlays.push(OverlayAddress {
+                network_id,
+                address: address.address,
+                prefix: network.subnet.prefix,
+                mac: mac_of(address.address),
+            });
+        }
+        let host_ports = order.spec.endpoint.host_ports().map(host_port).collect::<Result<_, _>>()?;
+        let isolated = !order.networks.is_empty() && order.networks.iter().all(|network| network.internal);
+        let attachment = Attachment { overlays, egress: !isolated, host_ports };
+        self.networks.attach(id, &attachment).await.map_err(RuntimeError::new)
+    }
+}
+
+fn host_port(port: &model::PortSpec) -> Result<HostPort, RuntimeError> {
+    let protocol = match port.protocol {
+        model::Protocol::Tcp => network::Protocol::Tcp,
+        model::Protocol::Udp => network::Protocol::Udp,
+        model::Protocol::Sctp => {
+            return Err(RuntimeError::new(format!(
+                "port {}/sctp cannot be published: use tcp or udp",
+                port.target
+            )));
+        }
+    };
+    Ok(HostPort {
+        host_ip: std::net::Ipv4Addr::UNSPECIFIED,
+        published: port.published,
+        target: port.target,
+        protocol,
+    })
+}
+
+fn published(port: &HostPort) -> PublishedPort {
+    let protocol = match port.protocol {
+        network::Protocol::Tcp => model::Protocol::Tcp,
+        network::Protocol::Udp => model::Protocol::Udp,
+    };
+    PublishedPort {
+        name: String::new(),
+        protocol,
+        target: port.target,
+        published: port.published,
+        mode: PublishMode::Host,
+    }
+}
+
+/// A container that ended without having run its program has a reason that its code does not tell.
+fn exit_of(exit: container::Exit) -> Result<Exit, RuntimeError> {
+    match exit.error {
+        Some(reason) if exit.code == 0 => Err(RuntimeError::new(reason)),
+        Some(reason) => Err(RuntimeError::new(format!("task: non-zero exit ({}): {reason}", exit.code))),
+        None => Ok(Exit { code: exit.code, out_of_memory: exit.oom_killed }),
+    }
+}
+
+/// Writes an error with its causes.
+fn explain(error: &dyn std::error::Error) -> RuntimeError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    RuntimeError::new(text)
+}
