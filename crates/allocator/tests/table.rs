@@ -344,7 +344,7 @@ mod tasks {
             &[(
                 "",
                 "a endpoint | b endpoint | c endpoint | a.1 pending 10.0.2.2 | c.1 pending 10.0.1.2 \
-                 | b.1 (network y has no free address: the 1 addresses of 10.0.2.0/30 are used up)",
+                 | b.1 (network x has no free address: the 1 addresses of 10.0.1.0/30 are used up)",
             )],
         );
     }

@@ -1,6 +1,7 @@
 //! The nodes while tasks are being placed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -22,9 +23,6 @@ pub(crate) type Load = (u32, NodeId);
 #[derive(Debug)]
 pub(crate) struct Fleet<'a> {
     view: &'a View,
-    /// The nodes as the view has them.
-    by_load: Vec<Load>,
-    loads: BTreeMap<NodeId, u32>,
     candidates: Vec<Candidate>,
     places: BTreeMap<NodeId, usize>,
     filed: BTreeSet<Load>,
@@ -34,14 +32,19 @@ pub(crate) struct Fleet<'a> {
     needs: BTreeMap<SpecId, Needs>,
 }
 
-/// Where a group is in the walk over the nodes that are no members, lightest first.
-#[derive(Debug, Default)]
-pub(crate) struct Walk {
-    at: usize,
+/// A walk over the nodes that are no members of the present group, lightest first.
+pub(crate) struct Walk<'a> {
+    untouched: Peekable<Box<dyn Iterator<Item = Load> + 'a>>,
     last_filed: Option<Load>,
 }
 
-impl Walk {
+impl std::fmt::Debug for Walk<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Walk").field("last_filed", &self.last_filed).finish_non_exhaustive()
+    }
+}
+
+impl Walk<'_> {
     /// Goes on behind a filed node. One that was not filed is behind once it is a candidate.
     pub(crate) fn pass(&mut self, load: Load) {
         self.last_filed = self.last_filed.max(Some(load));
@@ -50,18 +53,8 @@ impl Walk {
 
 impl<'a> Fleet<'a> {
     pub(crate) fn of(view: &'a View) -> Self {
-        let mut loads: BTreeMap<NodeId, u32> = view.nodes().map(|node| (node.id, 0)).collect();
-        for task in view.tasks().filter(|task| history::is_active(task)) {
-            if let Some(load) = task.node.and_then(|node| loads.get_mut(&node)) {
-                *load += 1;
-            }
-        }
-        let mut by_load: Vec<Load> = loads.iter().map(|(node, load)| (*load, *node)).collect();
-        by_load.sort_unstable();
         Self {
             view,
-            by_load,
-            loads,
             candidates: Vec::new(),
             places: BTreeMap::new(),
             filed: BTreeSet::new(),
@@ -132,12 +125,16 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    /// Begins a walk.
+    pub(crate) fn walk(&self) -> Walk<'a> {
+        let nodes: Box<dyn Iterator<Item = Load> + 'a> = Box::new(self.view.nodes_by_load());
+        Walk { untouched: nodes.peekable(), last_filed: None }
+    }
+
     /// Returns the lightest node that is no member and was not passed by the walk.
-    pub(crate) fn lightest(&self, walk: &mut Walk) -> Option<Load> {
-        while self.by_load.get(walk.at).is_some_and(|(_, node)| self.places.contains_key(node)) {
-            walk.at += 1;
-        }
-        let untouched = self.by_load.get(walk.at).copied();
+    pub(crate) fn lightest(&self, walk: &mut Walk<'a>) -> Option<Load> {
+        while walk.untouched.next_if(|(_, node)| self.places.contains_key(node)).is_some() {}
+        let untouched = walk.untouched.peek().copied();
         let from = walk.last_filed.map_or(Bound::Unbounded, Bound::Excluded);
         let filed = self.filed.range((from, Bound::Unbounded)).next().copied();
         match (untouched, filed) {
@@ -167,8 +164,8 @@ impl<'a> Fleet<'a> {
     }
 
     fn add(&mut self, id: NodeId) -> Option<usize> {
-        let active = *self.loads.get(&id)?;
         let node = Arc::clone(self.view.node(id)?);
+        let active = self.view.load_of(id);
         let place = self.candidates.len();
         self.candidates.push(Candidate {
             node,

@@ -12,25 +12,25 @@ use crate::group::{Group, Passed};
 
 /// Nodes over which tasks are spread.
 #[derive(Debug)]
-pub(crate) enum Branch {
+pub(crate) enum Branch<'a> {
     /// Evenly, node by node.
-    Nodes(Nodes),
+    Nodes(Nodes<'a>),
     /// Evenly over branches, which differ in a label.
-    Split(Split),
+    Split(Split<'a>),
 }
 
 /// Nodes of which the best takes the next task.
 #[derive(Debug)]
-pub(crate) struct Nodes {
+pub(crate) struct Nodes<'a> {
     known: BinaryHeap<Reverse<Entry>>,
     /// The walk over all other nodes; nothing if these are all.
-    walk: Option<Walk>,
+    walk: Option<Walk<'a>>,
 }
 
 /// Branches of which the one with the fewest tasks takes the next.
 #[derive(Debug)]
-pub(crate) struct Split {
-    branches: Vec<Branch>,
+pub(crate) struct Split<'a> {
+    branches: Vec<Branch<'a>>,
     order: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -58,9 +58,9 @@ impl Entry {
     }
 }
 
-impl Branch {
+impl<'a> Branch<'a> {
     /// Returns the nodes as the preferences divide them. Preferences that are no label have no effect.
-    pub(crate) fn grow(fleet: &mut Fleet<'_>, preferences: &[String]) -> Self {
+    pub(crate) fn grow(fleet: &mut Fleet<'a>, preferences: &[String]) -> Self {
         let is_label = |word: &&String| {
             let word = word.to_ascii_lowercase();
             word.starts_with("node.labels.") || word.starts_with("engine.labels.")
@@ -71,11 +71,11 @@ impl Branch {
             return divide(fleet, fleet.members().to_vec(), &labels);
         }
         let known = entries(fleet, fleet.members());
-        Self::Nodes(Nodes { known, walk: Some(Walk::default()) })
+        Self::Nodes(Nodes { known, walk: Some(fleet.walk()) })
     }
 
     /// Places one task and returns where; nothing if no node takes any more.
-    pub(crate) fn place(&mut self, fleet: &mut Fleet<'_>, group: &Group) -> Option<NodeId> {
+    pub(crate) fn place(&mut self, fleet: &mut Fleet<'a>, group: &Group) -> Option<NodeId> {
         match self {
             Self::Nodes(nodes) => nodes.place(fleet, group),
             Self::Split(split) => split.place(fleet, group),
@@ -83,8 +83,8 @@ impl Branch {
     }
 }
 
-impl Nodes {
-    fn place(&mut self, fleet: &mut Fleet<'_>, group: &Group) -> Option<NodeId> {
+impl<'a> Nodes<'a> {
+    fn place(&mut self, fleet: &mut Fleet<'a>, group: &Group) -> Option<NodeId> {
         loop {
             self.meet_lightest(fleet);
             let mut best = self.known.peek_mut()?;
@@ -100,7 +100,7 @@ impl Nodes {
     }
 
     /// Takes the next node of the walk among the known ones if it may be the best. It has no task of the service.
-    fn meet_lightest(&mut self, fleet: &mut Fleet<'_>) {
+    fn meet_lightest(&mut self, fleet: &mut Fleet<'a>) {
         let Some(walk) = &mut self.walk else { return };
         let Some((active, node)) = fleet.lightest(walk) else {
             self.walk = None;
@@ -117,8 +117,8 @@ impl Nodes {
     }
 }
 
-impl Split {
-    fn place(&mut self, fleet: &mut Fleet<'_>, group: &Group) -> Option<NodeId> {
+impl<'a> Split<'a> {
+    fn place(&mut self, fleet: &mut Fleet<'a>, group: &Group) -> Option<NodeId> {
         while let Some(mut fewest) = self.order.peek_mut() {
             let (tasks, branch) = fewest.0;
             match self.branches[branch].place(fleet, group) {
@@ -134,7 +134,7 @@ impl Split {
 }
 
 /// Divides nodes by their values of the first label, and each part by the others.
-fn divide(fleet: &Fleet<'_>, places: Vec<usize>, labels: &[&String]) -> Branch {
+fn divide<'a>(fleet: &Fleet<'_>, places: Vec<usize>, labels: &[&String]) -> Branch<'a> {
     let Some((label, labels)) = labels.split_first() else {
         return Branch::Nodes(Nodes { known: entries(fleet, &places), walk: None });
     };

@@ -85,7 +85,7 @@ mod spreading {
 
     #[test]
     fn failures_of_another_version_do_not_count() {
-        let failed = vec!["9→a failed to-shutdown 10s v1"; 6].join(", ");
+        let failed = ["9→a failed to-shutdown 10s v1"; 6].join(", ");
         places(&format!("node a | node b | web x2 v2 : 1→b running, 2 pending, {failed}"), "web.2→a");
     }
 }

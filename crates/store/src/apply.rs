@@ -107,6 +107,7 @@ impl View {
                 self.clusters.insert(cluster.id, cluster);
             }
             Object::Node(node) => {
+                self.indexes.loads.add_node(node.id);
                 self.nodes.insert(node.id, node);
             }
             Object::Service(service) => {
@@ -134,6 +135,7 @@ impl View {
                 self.clusters.remove(&id);
             }
             Key::Node(id) => {
+                self.indexes.loads.remove_node(id);
                 self.nodes.remove(&id);
             }
             Key::Service(id) => {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::{Network, NetworkId, NodeId, Service, ServiceId, Task, TaskId, TaskState};
 
+use crate::load::Loads;
 use crate::table::Set;
 
 /// The keys by which objects are found beside their id.
@@ -15,6 +16,7 @@ pub(crate) struct Indexes {
     services_by_name: Set<(Arc<str>, ServiceId)>,
     networks_by_name: Set<(Arc<str>, NetworkId)>,
     ingress: Set<NetworkId>,
+    pub(crate) loads: Loads,
 }
 
 impl Indexes {
@@ -26,6 +28,7 @@ impl Indexes {
         swap(&mut self.tasks_by_service, before.map(service), after.map(service));
         swap(&mut self.tasks_by_node, before.and_then(node), after.and_then(node));
         swap(&mut self.pending, before.and_then(pending), after.and_then(pending));
+        self.loads.follow_task(before, after);
     }
 
     /// Follows a service that was written or removed.

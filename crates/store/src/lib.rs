@@ -14,6 +14,7 @@ mod diff;
 mod draft;
 mod env;
 mod index;
+mod load;
 mod object;
 mod plan;
 mod table;

@@ -86,8 +86,9 @@ impl<K: Ord + Clone> Set<K> {
         self.0.insert(key);
     }
 
-    pub(crate) fn remove(&mut self, key: &K) {
-        self.0.remove(key);
+    /// Removes the key and returns whether it was there.
+    pub(crate) fn remove(&mut self, key: &K) -> bool {
+        self.0.remove(key).is_some()
     }
 
     pub(crate) fn first(&self) -> Option<&K> {

@@ -133,6 +133,16 @@ impl View {
         self.indexes.tasks_on_node(id).filter_map(|id| self.task(id))
     }
 
+    /// Returns how many living tasks a node has: those that are meant to run or complete and have not ended.
+    pub fn load_of(&self, id: NodeId) -> u32 {
+        self.indexes.loads.of(id)
+    }
+
+    /// Returns all nodes with the number of their living tasks, lightest first, and by id where that is the same.
+    pub fn nodes_by_load(&self) -> impl Iterator<Item = (u32, NodeId)> {
+        self.indexes.loads.lightest_first()
+    }
+
     /// Returns the specs of a service, oldest first.
     pub fn specs_of_service(&self, id: ServiceId) -> impl Iterator<Item = &Arc<Spec>> {
         let at = |version| SpecId { service: id, version: SpecVersion(version) };
