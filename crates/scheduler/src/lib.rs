@@ -54,14 +54,17 @@ pub fn plan(view: &View, _touched: &Touched, env: &mut Env<'_>) -> Plan {
 
 /// Returns the tasks that wait for a node, by what they are made from, lowest slot first.
 fn groups(view: &View) -> BTreeMap<SpecId, Vec<&Arc<Task>>> {
-    let mut groups: BTreeMap<SpecId, Vec<&Arc<Task>>> = BTreeMap::new();
+    let mut slots: BTreeMap<SpecId, Vec<(u32, &Arc<Task>)>> = BTreeMap::new();
     for task in view.pending_tasks().filter(|task| task.status.state == TaskState::Pending) {
-        groups.entry(task.spec_id()).or_default().push(task);
+        slots.entry(task.spec_id()).or_default().push((task.slot, task));
     }
-    for tasks in groups.values_mut() {
-        tasks.sort_by_key(|task| (task.slot, task.id));
-    }
-    groups
+    slots.into_iter().map(|(spec, tasks)| (spec, in_order(tasks))).collect()
+}
+
+/// Orders tasks by slot. They come by id, and so they stay within a slot.
+fn in_order(mut tasks: Vec<(u32, &Arc<Task>)>) -> Vec<&Arc<Task>> {
+    tasks.sort_by_key(|(slot, _)| *slot);
+    tasks.into_iter().map(|(_, task)| task).collect()
 }
 
 fn assign(task: &Task, node: model::NodeId, now: Timestamp) -> Change {

@@ -11,9 +11,6 @@ use crate::notation;
 /// A deciding stage.
 pub type Stage = fn(&View, &Touched, &mut Env<'_>) -> Plan;
 
-/// How many passes a stage may need until it is content, one for what it does and one that shows it is done.
-const PASSES_MAX: usize = 2;
-
 /// A view, a time and a source of ids.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -60,15 +57,10 @@ impl World {
     /// Runs the stage once, applies its plan, checks that a second run changes nothing, and returns what changed.
     pub fn settle(&mut self, stage: Stage) -> Vec<String> {
         let before = self.view.clone();
-        let mut plan = self.plan(stage);
-        for _ in 0..PASSES_MAX {
-            if plan.changes.is_empty() {
-                return describe(&before, &self.view);
-            }
-            self.apply(&plan);
-            plan = self.plan(stage);
-            assert!(plan.changes.is_empty(), "a plan applied twice is not empty: {:#?}", plan.changes);
-        }
+        let plan = self.plan(stage);
+        self.apply(&plan);
+        let second = self.plan(stage);
+        assert!(second.changes.is_empty(), "a plan applied twice is not empty: {:#?}", second.changes);
         describe(&before, &self.view)
     }
 
@@ -77,7 +69,7 @@ impl World {
         self.now = self.now.plus(time);
     }
 
-    /// Writes over the cluster what the notation says, keeping everything it does not mention.
+    /// Writes what the given function puts into a draft, as if a user or an agent had.
     pub fn write(&mut self, change: impl FnOnce(&mut store::Draft)) {
         let mut draft = store::Draft::new(self.view.clone());
         change(&mut draft);

@@ -322,7 +322,7 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 8000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_laws_hold_whatever_happens(actions in prop::collection::vec(action(), 1..120)) {
+    fn the_laws_hold_whatever_happens(actions in prop::collection::vec(action(), 1..80)) {
         let mut world = World::parse(START);
         let mut look_again_at = decide(&mut world, &View::default());
         for action in &actions {
@@ -340,4 +340,59 @@ proptest! {
             check_laws(&before, &world.view);
         }
     }
+}
+
+#[test]
+fn the_stages_bring_a_service_up_in_one_pass() {
+    let mut world = World::parse(START);
+    decide(&mut world, &View::default());
+
+    let before = world.view.clone();
+    create(&mut world, 4);
+    decide(&mut world, &before);
+
+    let tasks: Vec<_> = world.view.tasks().collect();
+    assert_eq!(tasks.len(), 2);
+    assert!(tasks.iter().all(|task| task.status.state == TaskState::Assigned && task.addresses.len() == 1));
+    assert_ne!(tasks[0].node, tasks[1].node);
+}
+
+#[test]
+fn a_host_that_dies_loses_its_tasks_to_the_others_in_one_pass() {
+    let mut world =
+        World::parse("node a | node b | web x4 : 1→a running, 2→b running, 3→a running, 4→b running");
+    decide(&mut world, &View::default());
+
+    change_node(&mut world, 0, |node| node.status.state = NodeState::Down);
+    decide(&mut world, &View::default());
+
+    let b = NodeId::from_bits(notation::bits_of("b"));
+    let live: Vec<_> = world.view.tasks().filter(|task| task.is_live()).collect();
+    assert_eq!(live.len(), 4);
+    assert!(live.iter().all(|task| task.node == Some(b) && task.desired == TaskState::Running));
+}
+
+#[test]
+fn a_port_of_the_host_moves_with_its_task_in_a_stop_first_update() {
+    let mut world = World::parse("node a | web host=80:80 : 1→a running");
+    decide(&mut world, &View::default());
+
+    let number = world.view.services().next().map(|service| service.id).expect("there is one");
+    let before = world.view.service(number).cloned().expect("there is one");
+    world.write(|draft| {
+        let mut after = (*before).clone();
+        (after.spec_version, after.spec_version_max) = (SpecVersion(2), SpecVersion(2));
+        draft.put(notation::spec_at(&after, SpecVersion(2)));
+        draft.put(after);
+    });
+    decide(&mut world, &View::default());
+    let parked = notation::task_at(&world.view, "web", 1);
+    assert_eq!(parked.node, None);
+    assert_eq!(parked.status.err, "no suitable node (host-mode port already in use on 1 node)");
+
+    tell(&mut world, 0, Report::Further);
+    decide(&mut world, &View::default());
+    let moved = notation::task_at(&world.view, "web", 1);
+    assert_eq!(moved.desired, TaskState::Running);
+    assert!(moved.node.is_some());
 }
