@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use engine_json::Time;
 
 const UNITS: [(&str, f64); 8] =
     [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
@@ -64,6 +65,11 @@ pub(crate) fn show(nanoseconds: i64) -> String {
         (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
         (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
     }
+}
+
+/// Writes a time as Go prints one: `2006-01-02 15:04:05.5 +0000 UTC`.
+pub(crate) fn go_time(time: Time) -> String {
+    time.to_string().replace('T', " ").replace('Z', " +0000 UTC")
 }
 
 /// Tells a length of time to a person, as Docker does: `About a minute`, `3 days`.

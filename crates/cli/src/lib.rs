@@ -79,3 +79,5 @@ async fn each<T>(
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod output_tests;

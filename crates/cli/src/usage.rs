@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// The exit code of a flag that is unknown or has a bad value, as in Docker.
 const BAD_FLAG: u8 = 125;
@@ -11,19 +11,69 @@ const BAD_FLAG: u8 = 125;
 pub fn refuse(error: &clap::Error) -> ExitCode {
     // There is nowhere to tell that the error cannot be told.
     let _ = error.print();
-    code(error.kind())
+    ExitCode::from(code(error))
 }
 
-fn code(kind: ErrorKind) -> ExitCode {
-    match kind {
+fn code(error: &clap::Error) -> u8 {
+    match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::SUCCESS,
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => 0,
+        // A word too many is no flag.
+        ErrorKind::UnknownArgument if !names_flag(error) => 1,
         ErrorKind::UnknownArgument
         | ErrorKind::InvalidValue
         | ErrorKind::ValueValidation
         | ErrorKind::NoEquals
-        | ErrorKind::ArgumentConflict => ExitCode::from(BAD_FLAG),
-        _ => ExitCode::FAILURE,
+        | ErrorKind::ArgumentConflict => BAD_FLAG,
+        _ => 1,
+    }
+}
+
+fn names_flag(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if word.starts_with('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::Verb;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "drover", subcommand_required = true)]
+    struct Program {
+        #[command(subcommand)]
+        verb: Verb,
+    }
+
+    #[test]
+    fn exit_codes_are_dockers() {
+        for (line, expected) in [
+            ("service ls --nope", 125),
+            ("service create -p a:b x", 125),
+            ("node update --availability sideways n", 125),
+            ("service ls extra", 1),
+            ("service nope", 1),
+            ("nope", 1),
+            ("service create", 1),
+            ("service update", 1),
+            ("service", 0),
+            ("service ls --help", 0),
+        ] {
+            let words = std::iter::once("drover").chain(line.split_whitespace());
+
+            let error = Program::try_parse_from(words).unwrap_err();
+
+            assert_eq!(code(&error), expected, "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_well_formed() {
+        use clap::CommandFactory as _;
+
+        Program::command().debug_assert();
     }
 }

@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, value_name = "TEMPLATE")]
     format: Option<String>,
     /// Show sizes and dates for people
-    #[arg(short = 'H', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     human: Option<bool>,
     /// Cut nothing off
     #[arg(long)]
@@ -82,7 +82,7 @@ fn row(step: &ImageHistory, arguments: &Arguments, now: Time) -> Value {
     json!({
         "ID": if arguments.no_trunc { id } else { cut(id.strip_prefix("sha256:").unwrap_or(id), ID_CHARACTERS) },
         "CreatedSince": format!("{} ago", duration::human(now.since(created))),
-        "CreatedAt": created.to_string(),
+        "CreatedAt": duration::go_time(created),
         "CreatedBy": if arguments.no_trunc { by } else { short_by },
         "Size": if arguments.human.unwrap_or(true) { size::decimal(step.size) } else { step.size.to_string() },
         "Comment": step.comment,

@@ -8,7 +8,7 @@ use engine_json::Node;
 use super::resolve;
 use crate::engine::{Route, escape_path};
 use crate::task::capitalized;
-use crate::{Context, each, inspect, size};
+use crate::{Context, duration, each, inspect, size};
 
 /// Which nodes are shown, and how.
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ fn pretty(node: &Node) -> String {
     }
     let description = &node.description;
     line(format!("Hostname:              \t{}", description.hostname));
-    line(format!("Joined at:             \t{}", node.created_at));
+    line(format!("Joined at:             \t{}", duration::go_time(node.created_at).to_lowercase()));
     line("Status:".into());
     line(format!(" State:\t\t\t{}", capitalized(&node.status.state)));
     if !node.status.message.is_empty() {

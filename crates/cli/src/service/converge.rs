@@ -24,18 +24,20 @@ enum Verdict {
 }
 
 /// Waits until all tasks run and have been stable for as long as the service's update settings ask.
-pub(super) async fn wait(context: &mut Context, id: &str, waiting: &Waiting) -> Result<()> {
+pub(super) async fn wait(context: &mut Context, name: &str, waiting: &Waiting) -> Result<()> {
     let mut screen = Screen::new(waiting.quiet);
     let mut stable_since: Option<Instant> = None;
     loop {
-        let service = fetch(context, id).await?;
+        let service = fetch(context, name).await?;
         let is_rollback = match verdict(&service, stable_since.is_some())? {
             Verdict::Wait { is_rollback } => is_rollback,
-            Verdict::Done => return screen.verify(&mut context.console, &format!("Service {id} converged")),
+            Verdict::Done => {
+                return screen.say(&mut context.console, &format!("verify: Service {name} converged"));
+            }
         };
         let monitor = monitor(&service);
         if stable_since.is_some_and(|since| since.elapsed() >= monitor) {
-            return screen.verify(&mut context.console, &format!("Service {id} converged"));
+            return screen.say(&mut context.console, &format!("verify: Service {name} converged"));
         }
         let progress = snapshot(context, &service, is_rollback).await?;
         screen.draw(&mut context.console, &progress)?;
@@ -47,13 +49,13 @@ pub(super) async fn wait(context: &mut Context, id: &str, waiting: &Waiting) -> 
             let left = monitor.saturating_sub(since.elapsed());
             screen.waiting(&mut context.console, left)?;
         } else if stable_since.take().is_some() {
-            screen.verify(&mut context.console, "Detected task failure")?;
+            screen.say(&mut context.console, "verify: Detected task failure")?;
         }
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
             _ = tokio::signal::ctrl_c() => {
                 context.console.complain(&format!(
-                    "\nOperation continuing in background.\nUse `drover service ps {id}` to check progress."
+                    "\nOperation continuing in background.\nUse `drover service ps {name}` to check progress."
                 ));
                 return Ok(());
             }
@@ -91,23 +93,22 @@ async fn snapshot(context: &Context, service: &Service, is_rollback: bool) -> Re
 }
 
 /// What has been shown so far: on a terminal lines that are drawn again in place, in a pipe lines that say something new.
+#[derive(Default)]
 struct Screen {
     is_quiet: bool,
+    /// The lines on the terminal.
     drawn: Vec<String>,
+    /// What the tasks do.
+    body: Vec<String>,
+    /// What is said below them.
+    footer: String,
     overall: String,
     troubles: BTreeMap<String, String>,
-    is_verifying: bool,
 }
 
 impl Screen {
     fn new(is_quiet: bool) -> Self {
-        Self {
-            is_quiet,
-            drawn: Vec::new(),
-            overall: String::new(),
-            troubles: BTreeMap::new(),
-            is_verifying: false,
-        }
+        Self { is_quiet, ..Self::default() }
     }
 
     fn draw(&mut self, console: &mut Console, progress: &Progress) -> Result<()> {
@@ -115,9 +116,9 @@ impl Screen {
             return Ok(());
         }
         if console.is_terminal() {
-            let mut lines = vec![format!("{} ", progress.overall)];
-            lines.extend(progress.lines.iter().map(Line::show));
-            return self.redraw(console, lines);
+            self.body = vec![format!("{} ", progress.overall)];
+            self.body.extend(progress.lines.iter().map(Line::show));
+            return self.redraw(console);
         }
         if self.overall != progress.overall {
             self.overall.clone_from(&progress.overall);
@@ -138,7 +139,32 @@ impl Screen {
         Ok(())
     }
 
-    fn redraw(&mut self, console: &mut Console, lines: Vec<String>) -> Result<()> {
+    /// Tells how long the tasks are still watched: every second on a terminal, once in a pipe.
+    fn waiting(&mut self, console: &mut Console, left: Duration) -> Result<()> {
+        const WAITING: &str = "verify: Waiting ";
+        if !console.is_terminal() && self.footer.starts_with(WAITING) {
+            return Ok(());
+        }
+        self.say(
+            console,
+            &format!("{WAITING}{} seconds to verify that tasks are stable...", left.as_secs() + 1),
+        )
+    }
+
+    /// Says something below the tasks, in place of what was said there before.
+    fn say(&mut self, console: &mut Console, text: &str) -> Result<()> {
+        if self.is_quiet || self.footer == text {
+            return Ok(());
+        }
+        self.footer = text.to_owned();
+        if console.is_terminal() { self.redraw(console) } else { Ok(console.line(text)?) }
+    }
+
+    fn redraw(&mut self, console: &mut Console) -> Result<()> {
+        let mut lines = self.body.clone();
+        if !self.footer.is_empty() {
+            lines.push(format!("{} ", self.footer));
+        }
         if lines == self.drawn {
             return Ok(());
         }
@@ -153,39 +179,8 @@ impl Screen {
         self.drawn = lines;
         Ok(console.write(&out)?)
     }
-
-    fn waiting(&mut self, console: &mut Console, left: Duration) -> Result<()> {
-        let text = format!("Waiting {} seconds to verify that tasks are stable...", left.as_secs() + 1);
-        if console.is_terminal() && !self.is_quiet {
-            let mut lines = self.drawn.clone();
-            lines.retain(|line| !line.starts_with("verify: "));
-            lines.push(format!("verify: {text} "));
-            return self.redraw(console, lines);
-        }
-        if self.is_verifying {
-            return Ok(());
-        }
-        self.is_verifying = true;
-        self.verify(console, &text)
-    }
-
-    fn verify(&mut self, console: &mut Console, text: &str) -> Result<()> {
-        if text.starts_with("Detected") {
-            self.is_verifying = false;
-        }
-        self.say(console, &format!("verify: {text}"))
-    }
-
-    fn say(&mut self, console: &mut Console, text: &str) -> Result<()> {
-        if self.is_quiet {
-            return Ok(());
-        }
-        if console.is_terminal() {
-            let mut lines = self.drawn.clone();
-            lines.retain(|line| !line.starts_with("verify: "));
-            lines.push(format!("{text} "));
-            return self.redraw(console, lines);
-        }
-        Ok(console.line(text)?)
-    }
 }
+
+#[cfg(test)]
+#[path = "converge_tests.rs"]
+mod tests;

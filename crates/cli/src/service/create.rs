@@ -105,7 +105,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
         network.target = network_id(context, &network.target).await?;
     }
     if !arguments.scalars.no_resolve_image {
-        image::pin(context, &mut spec).await;
+        image::pin(context, &mut spec).await?;
     }
     let created: ServiceCreated = context.engine.post(Route::new("/services/create"), &spec).await?;
     created.warnings.iter().flatten().for_each(|warning| context.console.complain(warning));

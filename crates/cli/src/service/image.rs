@@ -3,22 +3,26 @@
 use engine_json::{Distribution, Platform, ServiceSpec};
 
 use crate::Context;
-use crate::engine::{Route, escape_path};
+use crate::engine::{Error, Route, escape_path};
 use crate::reference::{Reference, with_tag};
 
 /// Writes the image's digest and platforms into a spec; if the registry cannot be asked, warns and leaves the spec.
-pub(super) async fn pin(context: &mut Context, spec: &mut ServiceSpec) {
-    let Some(container) = &mut spec.task_template.container_spec else { return };
+pub(super) async fn pin(context: &mut Context, spec: &mut ServiceSpec) -> Result<(), Error> {
+    let Some(container) = &mut spec.task_template.container_spec else { return Ok(()) };
     let image = with_tag(&container.image);
     let route = Route::new(format!("/distribution/{}/json", escape_path(&image)));
-    let Ok(known) = context.engine.get::<Distribution>(route).await else {
-        context.console.complain(&format!(
-            "image {image} could not be accessed on a registry to record\n\
-             its digest. Each node will access {image} independently,\n\
-             possibly leading to different nodes running different\n\
-             versions of the image.\n"
-        ));
-        return;
+    let known = match context.engine.get::<Distribution>(route).await {
+        Ok(known) => known,
+        Err(error @ Error::Unreachable { .. }) => return Err(error),
+        Err(_) => {
+            context.console.complain(&format!(
+                "image {image} could not be accessed on a registry to record\n\
+                 its digest. Each node will access {image} independently,\n\
+                 possibly leading to different nodes running different\n\
+                 versions of the image.\n"
+            ));
+            return Ok(());
+        }
     };
     if Reference::of(&image).digest.is_none() && !known.descriptor.digest.is_empty() {
         container.image = format!("{image}@{}", known.descriptor.digest);
@@ -29,4 +33,5 @@ pub(super) async fn pin(context: &mut Context, spec: &mut ServiceSpec) {
         os: platform.os,
     });
     spec.task_template.placement.get_or_insert_default().platforms = platforms.collect();
+    Ok(())
 }

@@ -11,8 +11,8 @@ const STEPS: [&str; 9] =
     ["new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"];
 /// Above this many tasks only the sum is shown.
 const LINES_MAX: usize = 20;
-/// How much of an error is shown.
-const ERROR_CHARACTERS_MAX: usize = 75;
+/// How much of an error is shown: a line must fit a terminal of 80 columns, or drawing it again in place goes wrong.
+const ERROR_CHARACTERS_MAX: usize = 68;
 /// How many characters of a node's id are shown.
 const ID_CHARACTERS: usize = 12;
 const BAR_WIDTH: usize = 50;

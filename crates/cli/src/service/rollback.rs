@@ -27,5 +27,5 @@ pub(super) async fn go_back(context: &mut Context, name: &str, waiting: &Waiting
     if waiting.is_detached() {
         return Ok(());
     }
-    converge::wait(context, &service.id, waiting).await
+    converge::wait(context, name, waiting).await
 }

@@ -19,17 +19,17 @@ pub struct Arguments {
 pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<()> {
     let scales = arguments.scales.iter().map(|text| read(text)).collect::<Result<Vec<_>>>()?;
     let mut failures: Vec<String> = Vec::new();
-    let mut scaled: Vec<String> = Vec::new();
+    let mut scaled: Vec<&str> = Vec::new();
     for (name, replicas) in scales {
         match scale(context, name, replicas).await {
-            Ok(id) => scaled.push(id),
+            Ok(()) => scaled.push(name),
             Err(error) => failures.push(format!("{name}: {error:#}")),
         }
     }
     if !arguments.waiting.is_detached() {
-        for id in scaled {
-            if let Err(error) = converge::wait(context, &id, &arguments.waiting).await {
-                failures.push(format!("{id}: {error:#}"));
+        for name in scaled {
+            if let Err(error) = converge::wait(context, name, &arguments.waiting).await {
+                failures.push(format!("{name}: {error:#}"));
             }
         }
     }
@@ -45,7 +45,7 @@ fn read(text: &str) -> Result<(&str, u64)> {
     Ok((name, replicas))
 }
 
-async fn scale(context: &mut Context, name: &str, replicas: u64) -> Result<String> {
+async fn scale(context: &mut Context, name: &str, replicas: u64) -> Result<()> {
     let service = find(context, name).await?;
     let mut spec = service.spec.clone();
     match (&mut spec.mode.replicated, &mut spec.mode.replicated_job) {
@@ -54,6 +54,5 @@ async fn scale(context: &mut Context, name: &str, replicas: u64) -> Result<Strin
         (None, None) => bail!("scale can only be used with replicated or replicated-job mode"),
     }
     write(context, &service, &spec, false).await?;
-    context.console.line(&format!("{name} scaled to {replicas}"))?;
-    Ok(service.id)
+    Ok(context.console.line(&format!("{name} scaled to {replicas}"))?)
 }

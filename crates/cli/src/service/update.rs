@@ -45,14 +45,14 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     change(&mut spec, &arguments)?;
     networks(context, &mut spec, &arguments.edits).await?;
     if arguments.image.is_some() && !arguments.scalars.no_resolve_image {
-        image::pin(context, &mut spec).await;
+        image::pin(context, &mut spec).await?;
     }
     write(context, &service, &spec, false).await?;
     context.console.line(&arguments.service)?;
     if arguments.waiting.is_detached() {
         return Ok(());
     }
-    converge::wait(context, &service.id, &arguments.waiting).await
+    converge::wait(context, &arguments.service, &arguments.waiting).await
 }
 
 fn change(spec: &mut ServiceSpec, arguments: &Arguments) -> Result<()> {

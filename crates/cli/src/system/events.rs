@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::engine::Route;
 use crate::inspect::filters;
-use crate::{Context, duration, format};
+use crate::{Context, duration, format, json};
 
 /// Which events are shown, and how.
 #[derive(Debug, Args)]
@@ -38,6 +38,7 @@ pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     while let Some(raw) = lines.next::<Value>().await? {
         let line = match arguments.format.as_deref() {
             None => plain(&serde_json::from_value(raw)?),
+            Some("json") => json::compact(&serde_json::from_value::<Event>(raw)?),
             Some(format) => format::object(&raw, format)?,
         };
         context.console.line(&line)?;

@@ -6,10 +6,11 @@ use engine_json::{Info, SwarmInfo};
 use serde_json::Value;
 
 use crate::engine::Route;
+use crate::task::capitalized;
 use crate::{Context, duration, format, size};
 
 /// How the daemon is shown.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Arguments {
     /// Show it with a Go template, or `json`
     #[arg(short, long, value_name = "TEMPLATE")]
@@ -107,12 +108,23 @@ impl Page {
         }
     }
 
+    /// Shows an option such as `name=seccomp,profile=builtin`.
+    fn security(&mut self, option: &str) {
+        for pair in option.split(',') {
+            match pair.split_once('=') {
+                Some(("name", name)) => self.0.push_str(&format!("  {name}\n")),
+                Some((key, value)) => self.line(3, &capitalized(key), value),
+                None => self.0.push_str(&format!("  {pair}\n")),
+            }
+        }
+    }
+
     fn host(&mut self, info: &Info) {
         self.line(1, "Runtimes", info.runtimes.keys().cloned().collect::<Vec<_>>().join(" "));
         self.line(1, "Default Runtime", &info.default_runtime);
         if !info.security_options.is_empty() {
             self.line(1, "Security Options", "");
-            info.security_options.iter().for_each(|option| self.0.push_str(&format!("  {option}\n")));
+            info.security_options.iter().for_each(|option| self.security(option));
         }
         self.line(1, "Kernel Version", &info.kernel_version);
         self.line(1, "Operating System", &info.operating_system);
@@ -129,6 +141,11 @@ impl Page {
             info.labels.iter().for_each(|label| self.0.push_str(&format!("  {label}\n")));
         }
         self.line(1, "Experimental", info.experimental_build);
+        let insecure = &info.registry_config.insecure_registry_cidrs;
+        if !insecure.is_empty() {
+            self.line(1, "Insecure Registries", "");
+            insecure.iter().for_each(|registry| self.0.push_str(&format!("  {registry}\n")));
+        }
         self.line(1, "Live Restore Enabled", info.live_restore_enabled);
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn call(name: &str, mut arguments: Vec<Value>) -> Result<Value, Error
         ("print", values) => Ok(print(values).into()),
         ("printf", [Value::String(format), values @ ..]) => Ok(printf(format, values).into()),
         ("len", [value]) => length(value).map(Value::from),
-        ("index", [value, keys @ ..]) => keys.iter().try_fold(value.clone(), |value, key| index(value, key)),
+        ("index", [value, keys @ ..]) => keys.iter().try_fold(value.clone(), index),
         ("slice", [value, bounds @ ..]) if bounds.len() <= 2 => slice(value, bounds).ok_or_else(wrong),
         ("not", [value]) => Ok((!is_true(value)).into()),
         ("and", [first, rest @ ..]) => {
