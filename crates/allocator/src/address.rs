@@ -8,6 +8,9 @@ use store::View;
 
 use crate::attachment;
 
+/// How many addresses of one network are given out: more than there will be tasks, and few enough for a small book.
+const ADDRESSES_MAX: u64 = 1 << 24;
+
 /// The books of the networks from which addresses are taken in one pass, opened on first use.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
@@ -88,8 +91,9 @@ impl Book {
         let gateway = pool.and_then(|pool| pool.gateway).filter(|gateway| subnet.contains(*gateway));
         // The first address names the subnet and the last is its broadcast.
         let first = offset(range.base).max(1);
-        let last = (offset(range.base) + range.size()).min(subnet.size() - 1).saturating_sub(1);
-        let words = usize::try_from(subnet.size().div_ceil(64)).ok()?;
+        let end = (offset(range.base) + range.size()).min(subnet.size() - 1);
+        let last = end.min(first.saturating_add(ADDRESSES_MAX)).saturating_sub(1);
+        let words = usize::try_from((last + 1).saturating_sub(first / 64 * 64).div_ceil(64)).ok()?;
         Some(Self {
             subnet,
             first,
@@ -143,7 +147,7 @@ impl Book {
     fn next_free(&self, from: u64, to: u64) -> Option<u64> {
         let mut offset = from;
         while offset <= to {
-            if offset.is_multiple_of(64) && self.taken[(offset / 64) as usize] == u64::MAX {
+            if offset.is_multiple_of(64) && self.taken[self.word(offset)] == u64::MAX {
                 offset += 64;
             } else if self.is_taken(offset) || offset == self.gateway {
                 offset += 1;
@@ -156,19 +160,26 @@ impl Book {
 
     fn free(&mut self, address: Ipv4Addr) {
         let Some(offset) = self.offset(address).filter(|offset| self.is_taken(*offset)) else { return };
-        self.taken[(offset / 64) as usize] &= !(1 << (offset % 64));
+        let word = self.word(offset);
+        self.taken[word] &= !(1 << (offset % 64));
         self.taken_count -= 1;
     }
 
     fn set(&mut self, offset: u64) {
         if !self.is_taken(offset) {
-            self.taken[(offset / 64) as usize] |= 1 << (offset % 64);
+            let word = self.word(offset);
+            self.taken[word] |= 1 << (offset % 64);
             self.taken_count += 1;
         }
     }
 
+    /// Returns which word has the bit of an offset; the first word has that of the first.
+    fn word(&self, offset: u64) -> usize {
+        (offset / 64 - self.first / 64) as usize
+    }
+
     fn is_taken(&self, offset: u64) -> bool {
-        self.taken[(offset / 64) as usize] & (1 << (offset % 64)) != 0
+        self.taken[self.word(offset)] & (1 << (offset % 64)) != 0
     }
 
     /// Returns the place of an address that can be given out.

@@ -429,6 +429,30 @@ mod tasks {
     }
 
     #[test]
+    fn the_largest_subnet_needs_no_more_than_a_small_book() {
+        gives("net x subnet=0.0.0.0/0 vni=4096 | web on=x dnsrr allocated : 1 new", "web.1 pending 0.0.0.2");
+    }
+
+    #[test]
+    fn a_range_far_behind_in_the_largest_subnet_is_found() {
+        gives(
+            "net x subnet=0.0.0.0/0 vni=4096 range=200.1.2.100/30 | web x5 on=x dnsrr allocated : \
+             1 new, 2 new, 3 new, 4 new, 5 new",
+            "web.1 pending 200.1.2.100 | web.2 pending 200.1.2.101 | web.3 pending 200.1.2.102 \
+             | web.4 pending 200.1.2.103 \
+             | web.5 (network x has no free address: the 4 addresses of 0.0.0.0/0 are used up)",
+        );
+    }
+
+    #[test]
+    fn a_range_at_the_end_of_a_large_subnet_is_found() {
+        gives(
+            "net x ask=10.0.0.0/8 range=10.255.0.0/30 | web x2 on=x dnsrr : 1 new, 2 new",
+            "net x 10.0.0.0/8 vni 4096 | web endpoint | web.1 pending 10.255.0.0 | web.2 pending 10.255.0.1",
+        );
+    }
+
+    #[test]
     fn a_whole_network_is_given_out_address_by_address() {
         let tasks: Vec<String> = (1..=252).map(|slot| format!("{slot} new")).collect();
         let given: Vec<String> =

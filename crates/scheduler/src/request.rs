@@ -1,6 +1,8 @@
 //! What the tasks of one spec ask of a node.
 
-use model::{Constraint, GenericResource, MountKind, Platform, Protocol, ServiceId, Spec, TaskSpec};
+use model::{
+    Constraint, GenericResource, MountKind, Operator, Platform, Protocol, ServiceId, Spec, TaskSpec,
+};
 
 /// What a task keeps for itself on its node.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,13 +45,19 @@ impl Request {
         Self {
             service: spec.id.service,
             needs: Needs::of(spec),
-            constraints: placement.parsed().expect("control refuses constraints that cannot be read"),
+            constraints: placement.constraints.iter().map(|text| read(text)).collect(),
             platforms: placement.platforms,
             drivers: drivers(&spec.task),
             max_replicas: placement.max_replicas,
             spread: placement.spread,
         }
     }
+}
+
+/// Reads a constraint. Control accepts none that cannot be read; such a one would hold nowhere, as it has no key.
+fn read(text: &str) -> Constraint {
+    let unreadable = |_| Constraint { key: String::new(), operator: Operator::Equal, value: text.to_owned() };
+    text.parse().unwrap_or_else(unreadable)
 }
 
 impl Needs {

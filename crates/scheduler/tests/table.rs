@@ -238,6 +238,14 @@ mod filtering {
     }
 
     #[test]
+    fn a_constraint_that_cannot_be_read_never_matches() {
+        places(
+            "node a | web where=nonsense : 1 pending",
+            "web.1 (no suitable node (scheduling constraints not satisfied on 1 node))",
+        );
+    }
+
+    #[test]
     fn platforms() {
         let told = "unsupported platform on 1 node";
         refuses("", "arch=aarch64", "platform=linux/arm64", told);
