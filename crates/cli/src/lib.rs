@@ -8,6 +8,7 @@
 
 mod completion;
 mod console;
+mod credentials;
 mod duration;
 mod engine;
 mod format;

@@ -214,9 +214,63 @@ impl<'de> de::MapAccess<'de> for Fields {
 
 #[cfg(test)]
 mod tests {
-    use crate::ServiceSpec;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::ServiceSpec;
+
+    /// Any JSON, with names of fields that exist more often than not.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[a-z]{0,4}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("TaskTemplate"),
+            Just("containerspec"),
+            Just("Mode"),
+            Just("Replicated"),
+            Just("Env"),
+            Just("Labels"),
+            Just("EndpointSpec"),
+            Just("Ports"),
+            Just("TargetPort"),
+            Just("UpdateConfig"),
+            Just("Other")
+        ];
+        leaf.prop_recursive(4, 32, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(key.clone().prop_map(str::to_owned), inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body in any_json()) {
+            let read = decode::<ServiceSpec>(body.to_string().as_bytes());
+
+            if let Ok(spec) = read {
+                let _ = model::ServiceSpec::try_from(spec);
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(body in any_json()) {
+            if let Ok(spec) = decode::<ServiceSpec>(body.to_string().as_bytes()) {
+                let written = serde_json::to_vec(&spec).unwrap();
+
+                // The old place of networks is read and never written.
+                prop_assume!(spec.networks.is_empty());
+                prop_assert_eq!(decode::<ServiceSpec>(&written), Ok(spec));
+            }
+        }
+    }
 
     #[test]
     fn names_match_in_any_case_and_nulls_are_defaults() {

@@ -62,7 +62,18 @@ impl<'a> Frame<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(Some((_, end))) = Frame::decode(&bytes) {
+                prop_assert!(end <= bytes.len());
+            }
+        }
+    }
 
     #[test]
     fn frames_survive_any_cut() {

@@ -88,7 +88,18 @@ impl<'de> Deserialize<'de> for Time {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_time_comes_back(nanoseconds in any::<i64>()) {
+            let time = Time::from_nanoseconds(nanoseconds);
+
+            prop_assert_eq!(time.to_string().parse(), Ok(time));
+        }
+    }
 
     #[test]
     fn times_are_written_as_go_does_and_read_back() {

@@ -29,21 +29,30 @@ pub(crate) struct Engine {
     host: Host,
 }
 
-/// A path of the API with its query.
-pub(crate) struct Route(String);
+/// A path of the API with its query, and credentials for a registry.
+pub(crate) struct Route {
+    path: String,
+    registry_auth: Option<String>,
+}
 
 impl Route {
     /// Takes a path, whose parts are already fit for a URL.
     pub(crate) fn new(path: impl Into<String>) -> Self {
-        Self(path.into())
+        Self { path: path.into(), registry_auth: None }
+    }
+
+    /// Sends credentials for a registry along.
+    pub(crate) fn authorized(mut self, header: String) -> Self {
+        self.registry_auth = Some(header);
+        self
     }
 
     /// Adds a parameter.
     pub(crate) fn with(mut self, key: &str, value: impl AsRef<str>) -> Self {
-        self.0.push(if self.0.contains('?') { '&' } else { '?' });
-        self.0.push_str(key);
-        self.0.push('=');
-        self.0.push_str(&escape(value.as_ref()));
+        self.path.push(if self.path.contains('?') { '&' } else { '?' });
+        self.path.push_str(key);
+        self.path.push('=');
+        self.path.push_str(&escape(value.as_ref()));
         self
     }
 
@@ -138,11 +147,14 @@ impl Engine {
     ) -> Result<Incoming, Error> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("/v{}{}", ApiVersion::CURRENT, route.0))
+            .uri(format!("/v{}{}", ApiVersion::CURRENT, route.path))
             .header(header::HOST, "drover")
             .header(header::USER_AGENT, concat!("Drover-Client/", env!("CARGO_PKG_VERSION")));
         if let Some(content_type) = content_type {
             request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        if let Some(auth) = &route.registry_auth {
+            request = request.header("X-Registry-Auth", auth);
         }
         let request = request.body(body).map_err(|error| Error::Request(error.to_string()))?;
         let answer = match &self.host {

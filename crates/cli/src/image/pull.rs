@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::Args;
 
 use super::show_progress;
-use crate::Context;
 use crate::engine::Route;
 use crate::reference::Reference;
+use crate::{Context, credentials};
 
 /// Which image is fetched.
 #[derive(Debug, Args)]
@@ -38,6 +38,7 @@ pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     let route = Route::new("/images/create").with("fromImage", &name).with("tag", version);
     let route =
         if arguments.platform.is_empty() { route } else { route.with("platform", &arguments.platform) };
+    let route = route.authorized(credentials::header(&arguments.name));
     let lines = context.engine.post_lines(route).await?;
     show_progress(context, lines, arguments.quiet).await?;
     Ok(context.console.line(&format!("{name}{separator}{version}"))?)

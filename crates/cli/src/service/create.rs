@@ -10,9 +10,9 @@ use engine_json::{
 
 use super::scalars::Scalars;
 use super::{Waiting, converge, image, mount, pairs, port};
-use crate::Context;
 use crate::engine::{Route, escape_path};
 use crate::reference::with_tag;
+use crate::{Context, credentials};
 
 /// What the service is.
 #[derive(Debug, Args)]
@@ -107,13 +107,22 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     if !arguments.scalars.no_resolve_image {
         image::pin(context, &mut spec).await?;
     }
-    let created: ServiceCreated = context.engine.post(Route::new("/services/create"), &spec).await?;
+    let mut route = Route::new("/services/create");
+    if arguments.scalars.with_registry_auth {
+        route = route.authorized(credentials::header(image_of(&spec)));
+    }
+    let created: ServiceCreated = context.engine.post(route, &spec).await?;
     created.warnings.iter().flatten().for_each(|warning| context.console.complain(warning));
     context.console.line(&created.id)?;
     if arguments.waiting.is_detached() {
         return Ok(());
     }
     converge::wait(context, &created.id, &arguments.waiting).await
+}
+
+/// Returns the image of a service.
+pub(super) fn image_of(spec: &ServiceSpec) -> &str {
+    spec.task_template.container_spec.as_ref().map(|container| container.image.as_str()).unwrap_or_default()
 }
 
 /// Finds a network by name or id.

@@ -2,15 +2,16 @@
 
 use engine_json::{Distribution, Platform, ServiceSpec};
 
-use crate::Context;
 use crate::engine::{Error, Route, escape_path};
 use crate::reference::{Reference, with_tag};
+use crate::{Context, credentials};
 
 /// Writes the image's digest and platforms into a spec; if the registry cannot be asked, warns and leaves the spec.
 pub(super) async fn pin(context: &mut Context, spec: &mut ServiceSpec) -> Result<(), Error> {
     let Some(container) = &mut spec.task_template.container_spec else { return Ok(()) };
     let image = with_tag(&container.image);
-    let route = Route::new(format!("/distribution/{}/json", escape_path(&image)));
+    let route = Route::new(format!("/distribution/{}/json", escape_path(&image)))
+        .authorized(credentials::header(&image));
     let known = match context.engine.get::<Distribution>(route).await {
         Ok(known) => known,
         Err(error @ Error::Unreachable { .. }) => return Err(error),

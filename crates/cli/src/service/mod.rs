@@ -27,7 +27,7 @@ use clap::Subcommand;
 use engine_json::{Service, ServiceSpec, ServiceUpdated};
 
 use crate::engine::{Error, Route, escape_path};
-use crate::{Context, inspect as shared};
+use crate::{Context, credentials, inspect as shared};
 
 /// What to do with services.
 #[derive(Debug, Subcommand)]
@@ -100,14 +100,26 @@ async fn find(context: &Context, name: &str) -> Result<Service> {
     shared::or_missing(fetch(context, name).await, "service", name)
 }
 
+/// Which kind of update a spec is written back for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The spec holds what should be.
+    Change,
+    /// The same, with credentials for the image's registry.
+    ChangeWithAuth,
+    /// The spec before the last update comes back.
+    Rollback,
+}
+
 /// Writes a service's spec back, and tells the daemon's warnings.
-async fn write(context: &mut Context, service: &Service, spec: &ServiceSpec, rollback: bool) -> Result<()> {
-    let mut route = Route::new(format!("/services/{}/update", service.id))
-        .with("version", service.version.index.to_string())
-        .with("registryAuthFrom", if rollback { "previous-spec" } else { "spec" });
-    if rollback {
-        route = route.with("rollback", "previous");
-    }
+async fn write(context: &mut Context, service: &Service, spec: &ServiceSpec, kind: Kind) -> Result<()> {
+    let route = Route::new(format!("/services/{}/update", service.id))
+        .with("version", service.version.index.to_string());
+    let route = match kind {
+        Kind::Change => route.with("registryAuthFrom", "spec"),
+        Kind::ChangeWithAuth => route.authorized(credentials::header(create::image_of(spec))),
+        Kind::Rollback => route.with("registryAuthFrom", "previous-spec").with("rollback", "previous"),
+    };
     let answer: ServiceUpdated = context.engine.post(route, spec).await?;
     answer.warnings.iter().flatten().for_each(|warning| context.console.complain(warning));
     Ok(())

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::{Waiting, converge, find, write};
+use super::{Kind, Waiting, converge, find, write};
 use crate::Context;
 
 /// Which service goes back.
@@ -22,7 +22,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
 /// Takes back the last change of a service.
 pub(super) async fn go_back(context: &mut Context, name: &str, waiting: &Waiting) -> Result<()> {
     let service = find(context, name).await?;
-    write(context, &service, &service.spec, true).await?;
+    write(context, &service, &service.spec, Kind::Rollback).await?;
     context.console.line(name)?;
     if waiting.is_detached() {
         return Ok(());

@@ -86,7 +86,7 @@ pub struct Scalars {
     /// Take the image as it is written, without asking a registry for its digest
     #[arg(long)]
     pub(super) no_resolve_image: bool,
-    /// Send the registry's credentials along
+    /// Send the registry's credentials from ~/.docker/config.json along
     #[arg(long)]
     pub(super) with_registry_auth: bool,
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
-use super::{Waiting, converge, find, write};
+use super::{Kind, Waiting, converge, find, write};
 use crate::Context;
 
 /// Which services get how many tasks.
@@ -53,6 +53,6 @@ async fn scale(context: &mut Context, name: &str, replicas: u64) -> Result<()> {
         (None, Some(job)) => job.total_completions = Some(replicas),
         (None, None) => bail!("scale can only be used with replicated or replicated-job mode"),
     }
-    write(context, &service, &spec, false).await?;
+    write(context, &service, &spec, Kind::Change).await?;
     Ok(context.console.line(&format!("{name} scaled to {replicas}"))?)
 }

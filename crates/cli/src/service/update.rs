@@ -7,7 +7,7 @@ use engine_json::ServiceSpec;
 use super::create::network_id;
 use super::edit::Edits;
 use super::scalars::Scalars;
-use super::{Waiting, converge, find, image, rollback, words, write};
+use super::{Kind, Waiting, converge, find, image, rollback, words, write};
 use crate::Context;
 use crate::reference::with_tag;
 
@@ -47,7 +47,8 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     if arguments.image.is_some() && !arguments.scalars.no_resolve_image {
         image::pin(context, &mut spec).await?;
     }
-    write(context, &service, &spec, false).await?;
+    let kind = if arguments.scalars.with_registry_auth { Kind::ChangeWithAuth } else { Kind::Change };
+    write(context, &service, &spec, kind).await?;
     context.console.line(&arguments.service)?;
     if arguments.waiting.is_detached() {
         return Ok(());
