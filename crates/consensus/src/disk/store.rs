@@ -19,7 +19,7 @@ const LOCK_FILE: &str = "lock";
 pub(crate) struct Store {
     folder: Folder,
     wal: Wal,
-    _lock: File,
+    _lock: Claim,
 }
 
 /// Where snapshots are and how they are sealed; other threads read and write them through it.
@@ -187,7 +187,19 @@ pub(crate) fn fit(mut log: Log, mut hard: HardState, meta: Option<Meta>) -> Resu
     Ok((log, if is_joined { Fit::AsIs } else { Fit::StartAgain }))
 }
 
-fn prepare(dir: &Path) -> Result<(File, DataKey), Error> {
+/// The claim to a folder. It is given up explicitly: a child process that was forked a moment ago
+/// and has not yet executed its program would keep a merely closed file locked.
+struct Claim(File);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of a manager's folder could not be given up");
+        }
+    }
+}
+
+fn prepare(dir: &Path) -> Result<(Claim, DataKey), Error> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(dir).map_err(Error::io("create", dir))?;
@@ -195,9 +207,10 @@ fn prepare(dir: &Path) -> Result<(File, DataKey), Error> {
     let lock = File::create(&path).map_err(Error::io("create", &path))?;
     match lock.try_lock() {
         Ok(()) => {
+            let claim = Claim(lock);
             snapshot_file::sweep(dir)?;
             let has_content = Wal::exists(dir)? || !snapshot_file::list(dir)?.is_empty();
-            Ok((lock, DataKey::open(dir, has_content)?))
+            Ok((claim, DataKey::open(dir, has_content)?))
         }
         Err(TryLockError::WouldBlock) => Err(Error::Unsuitable {
             path: dir.to_path_buf(),
@@ -245,6 +258,19 @@ mod tests {
 
     fn open(dir: &Path) -> Result<Opened, Error> {
         Store::open(dir, 1, SEGMENT)
+    }
+
+    #[test]
+    fn a_forked_child_does_not_keep_a_folder_that_was_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let (claim, _) = prepare(dir.path()).unwrap();
+        // What a child has between fork and exec: the same open file.
+        let inherited = claim.0.try_clone().unwrap();
+
+        drop(claim);
+
+        assert!(prepare(dir.path()).is_ok());
+        drop(inherited);
     }
 
     #[test]
