@@ -42,14 +42,7 @@ pub(crate) fn stream(
 
 /// Answers with progress, one JSON object a line.
 pub(crate) fn progress(records: impl Stream<Item = Progress> + Send + 'static) -> Response {
-    stream(
-        "application/json",
-        records.map(|record| {
-            let mut line = serde_json::to_vec(&record).expect("strings and numbers are always JSON");
-            line.extend_from_slice(b"\r\n");
-            line.into()
-        }),
-    )
+    stream("application/json", records.map(|record| record.to_line().into()))
 }
 
 fn typed(status: StatusCode, content_type: &'static str, body: Body) -> Response {

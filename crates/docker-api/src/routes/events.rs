@@ -127,17 +127,11 @@ fn event(difference: &Difference) -> Option<json::Event> {
     };
     let (kind, id, attributes) = match after {
         Object::Service(service) => {
-            let before = match before {
-                Some(Object::Service(before)) => Some(&**before),
-                _ => None,
-            };
+            let before = before.and_then(as_service);
             ("service", service.id.to_string(), service_attributes(before, service))
         }
         Object::Node(node) => {
-            let before = match before {
-                Some(Object::Node(before)) => Some(&**before),
-                _ => None,
-            };
+            let before = before.and_then(as_node);
             ("node", node.id.to_string(), node_attributes(before, node))
         }
         Object::Network(network) => {
@@ -154,6 +148,14 @@ fn event(difference: &Difference) -> Option<json::Event> {
         time_nano: at.0,
         ..json::Event::default()
     })
+}
+
+fn as_service(object: &Object) -> Option<&model::Service> {
+    if let Object::Service(service) = object { Some(service) } else { None }
+}
+
+fn as_node(object: &Object) -> Option<&model::Node> {
+    if let Object::Node(node) = object { Some(node) } else { None }
 }
 
 fn service_attributes(before: Option<&model::Service>, after: &model::Service) -> json::Labels {

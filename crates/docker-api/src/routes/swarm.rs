@@ -8,7 +8,7 @@ use engine_json as json;
 
 use crate::engine::LocalState;
 use crate::error::{ApiError, Status};
-use crate::request::{Answer, App, Json, Query};
+use crate::request::{Answer, App, Json, Query, Version};
 use crate::respond;
 
 pub(super) fn routes() -> Router<App> {
@@ -34,7 +34,18 @@ pub(super) fn tls_info(cluster: &model::Cluster) -> json::TlsInfo {
     json::TlsInfo { trust_root: cluster.root_ca.certificate_pem.clone(), ..json::TlsInfo::default() }
 }
 
-async fn init(State(app): State<App>, Json(request): Json<json::InitRequest>) -> Answer {
+async fn init(
+    State(app): State<App>,
+    Version(version): Version,
+    Json(mut request): Json<json::InitRequest>,
+) -> Answer {
+    if version < json::ApiVersion::new(1, 40) {
+        request.data_path_port = 0;
+    }
+    if version < json::ApiVersion::new(1, 39) {
+        request.default_addr_pool.clear();
+        request.subnet_size = 0;
+    }
     if !request.force_new_cluster {
         is_alone(&app)?;
     }
