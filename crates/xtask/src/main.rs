@@ -4,7 +4,10 @@
 //! It depends on next to nothing, so that it is built in seconds, and it never links a crate it checks: it runs the
 //! `drover` binary as a user would.
 
+mod bench;
+mod demo;
 mod dist;
+mod http;
 mod program;
 mod tidy;
 mod workspace;
@@ -26,12 +29,19 @@ enum Command {
     Tidy,
     /// Build the static release binary and print its path
     Dist,
+    /// Show a cluster of five hosts on this machine, at work and under damage
+    Demo(demo::Arguments),
+    /// Compare with Docker Swarm on this machine; run by hand
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Tidy => tidy::run(&workspace::root()),
         Command::Dist => dist::run().map(drop),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Bench(bench) => bench::run(bench),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,125 @@
+//! Drover beside Docker Swarm on this machine: how fast replicas start, and what they weigh.
+//!
+//! Run by hand, and printed as ratios: a time on a shared machine says little alone. Each side gets network and mount
+//! namespaces, a data folder and a cgroup of its own, the same image and the same requests over its socket.
+
+mod api;
+mod cgroup;
+mod drover;
+mod ground;
+mod memory;
+mod report;
+mod round;
+mod side;
+mod swarm;
+mod weight;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+
+use crate::demo::require_root;
+use crate::dist;
+use ground::Ground;
+use round::Plan;
+
+/// What is compared.
+#[derive(Debug, clap::Subcommand)]
+pub enum Bench {
+    /// Start and stop many replicas on one node
+    Start(Arguments),
+}
+
+/// How it is compared.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// How many replicas to start
+    #[arg(long, default_value_t = 50)]
+    replicas: usize,
+    /// How often; medians are printed
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// How many services of no replicas to create
+    #[arg(long, default_value_t = 200)]
+    creates: usize,
+    /// A drover binary to use; without it the release binary is built
+    #[arg(long, value_name = "FILE")]
+    drover: Option<PathBuf>,
+    /// Leave Docker Swarm out
+    #[arg(long)]
+    alone: bool,
+    /// The folder to work in, given by the process that watches over this one
+    #[arg(long, hide = true)]
+    ground: Option<PathBuf>,
+}
+
+/// Runs the benchmark.
+pub fn run(bench: Bench) -> Result<()> {
+    match bench {
+        Bench::Start(arguments) => match &arguments.ground {
+            None => watch(&arguments),
+            Some(folder) => start(&arguments, Ground::at(folder.clone())),
+        },
+    }
+}
+
+/// Runs the benchmark in a process of its own, out of reach of the terminal's ctrl-C: what ends this process closes
+/// the other's input, upon which that one clears its ground.
+fn watch(arguments: &Arguments) -> Result<()> {
+    require_root()?;
+    let drover = match &arguments.drover {
+        Some(path) => std::fs::canonicalize(path).with_context(|| format!("find {}", path.display()))?,
+        None => dist::run()?,
+    };
+    let ground = Ground::new()?;
+    let mut own = Command::new(std::env::current_exe().context("find this program")?);
+    own.args(["bench", "start", "--ground"]).arg(ground.folder()).arg("--drover").arg(drover);
+    own.args(["--replicas", &arguments.replicas.to_string(), "--rounds", &arguments.rounds.to_string()]);
+    own.args(["--creates", &arguments.creates.to_string()]);
+    own.args(arguments.alone.then_some("--alone"));
+    std::os::unix::process::CommandExt::process_group(&mut own, 0);
+    let mut child = own.stdin(Stdio::piped()).spawn().context("start the benchmark's own process")?;
+    // Kept open until the child has ended; `wait` would close it first.
+    let input = child.stdin.take();
+    let status = child.wait().context("wait for the benchmark")?;
+    drop(input);
+    ground.clear()?;
+    if status.success() { Ok(()) } else { bail!("the benchmark failed; everything it made is gone") }
+}
+
+fn start(arguments: &Arguments, ground: Ground) -> Result<()> {
+    let drover = arguments.drover.as_deref().context("the watching process names the binary")?;
+    clear_when_left_alone(&ground, drover);
+    let plan = Plan {
+        replicas: arguments.replicas,
+        rounds: arguments.rounds.max(1),
+        creates: arguments.creates.max(1),
+    };
+    report::say_what_else_runs();
+    let image = ground.image(drover)?;
+    let swarm = match arguments.alone {
+        true => None,
+        false => Some(round::measure(swarm::start(&ground)?, &image, &plan).context("measure Docker Swarm")?),
+    };
+    let own = round::measure(drover::start(&ground, drover)?, &image, &plan).context("measure Drover")?;
+    let weight = weight::measure(drover).context("weigh idle daemons")?;
+    report::print(&plan, swarm.as_ref(), &own, &weight);
+    Ok(())
+}
+
+/// Clears the ground and ends this process once its input closes.
+fn clear_when_left_alone(ground: &Ground, drover: &Path) {
+    let (ground, drover) = (ground.clone(), drover.to_owned());
+    thread::spawn(move || {
+        let _closed = std::io::stdin().read_to_end(&mut Vec::new());
+        eprintln!("\ninterrupted; clearing up");
+        weight::clear(&drover);
+        if let Err(error) = ground.clear() {
+            eprintln!("error: {error:#}");
+        }
+        std::process::exit(130);
+    });
+}
