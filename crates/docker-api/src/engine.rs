@@ -13,6 +13,10 @@ use tokio::sync::mpsc;
 use crate::error::ApiError;
 
 /// What the API needs of this host. Implemented where the daemon is put together.
+///
+/// A client may hang up at any time, and what runs for it is dropped then, except for the three
+/// changes of membership, which the API carries to their end. Whether a change of membership is
+/// allowed, and with which words it is refused, is decided here alone.
 #[async_trait]
 pub trait Engine: Send + Sync + 'static {
     /// Returns what this host is in a cluster.

@@ -1,12 +1,12 @@
 //! Containers on this host; all of them are tasks'.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use engine_json as json;
 
 use crate::error::ApiError;
-use crate::request::{Answer, App, Query};
+use crate::request::{Answer, App, Name, Query};
 use crate::respond;
 
 /// What a list can be narrowed to. Docker knows more keys; a key that would be passed over is refused.
@@ -33,7 +33,7 @@ async fn list(State(app): State<App>, query: Query) -> Answer {
     Ok(respond::ok(&containers))
 }
 
-async fn inspect(State(app): State<App>, Path(id): Path<String>) -> Answer {
+async fn inspect(State(app): State<App>, Name(id): Name) -> Answer {
     Ok(respond::ok(&app.engine.container(&id).await?))
 }
 

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use engine_json as json;
 use futures_util::StreamExt;
@@ -10,7 +10,7 @@ use http::{Method, StatusCode, Uri};
 
 use crate::engine::Removal;
 use crate::error::{ApiError, Status};
-use crate::request::{Answer, App, Auth, Query};
+use crate::request::{Answer, App, Auth, Name, Query};
 use crate::respond;
 use crate::routes::unsupported::refusal;
 
@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn list(State(app): State<App>, query: Query) -> Answer {
-    let filters = query.filters(&["dangling", "label", "reference", "before", "since", "until"])?;
+    let filters = query.filters(&["dangling", "label", "reference", "before", "since"])?;
     let dangling = filters.flag("dangling")?;
     let images = app.engine.images().await?;
     let created = |key: &str| -> Result<Option<i64>, ApiError> {
@@ -85,13 +85,7 @@ async fn load(State(app): State<App>, query: Query, body: Body) -> Answer {
     Ok(respond::progress(progress))
 }
 
-async fn named(
-    State(app): State<App>,
-    method: Method,
-    uri: Uri,
-    Path(rest): Path<String>,
-    query: Query,
-) -> Answer {
+async fn named(State(app): State<App>, method: Method, uri: Uri, Name(rest): Name, query: Query) -> Answer {
     match (&method, rest.rsplit_once('/')) {
         (&Method::GET, Some((name, "json"))) => Ok(respond::ok(&app.engine.image(name).await?)),
         (&Method::GET, Some((name, "history"))) => Ok(respond::ok(&app.engine.image_history(name).await?)),
@@ -123,7 +117,7 @@ fn unsupported(what: &str) -> ApiError {
     ApiError::new(Status::NotImplemented, what)
 }
 
-async fn distribution(State(app): State<App>, Path(rest): Path<String>, Auth(auth): Auth) -> Answer {
+async fn distribution(State(app): State<App>, Name(rest): Name, Auth(auth): Auth) -> Answer {
     let Some(name) = rest.strip_suffix("/json") else { return Err(ApiError::not_found("page not found")) };
     Ok(respond::ok(&app.engine.distribution(name, auth).await?))
 }

@@ -1,14 +1,14 @@
 //! Networks of the cluster.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use control::find;
 use engine_json as json;
 use store::View;
 
 use crate::error::ApiError;
-use crate::request::{Answer, App, Query};
+use crate::request::{Answer, App, Name, Query};
 use crate::respond;
 
 pub(super) fn routes() -> Router<App> {
@@ -44,7 +44,7 @@ fn is_used(view: &View, network: &model::Network) -> bool {
     network.spec.ingress || view.services().any(|service| uses(service))
 }
 
-async fn inspect(State(app): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+async fn inspect(State(app): State<App>, Name(id): Name, query: Query) -> Answer {
     let not_found = || ApiError::not_found(format!("network {id} not found"));
     if !matches!(query.text("scope"), "" | "swarm") {
         return Err(not_found());

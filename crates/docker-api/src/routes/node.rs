@@ -1,14 +1,14 @@
 //! Nodes.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use control::find;
 use engine_json as json;
 use store::View;
 
 use crate::error::ApiError;
-use crate::request::{Answer, App, Json, Query};
+use crate::request::{Answer, App, Json, Name, Query};
 use crate::respond;
 
 pub(super) fn routes() -> Router<App> {
@@ -44,7 +44,7 @@ fn matches(node: &model::Node, filters: &json::Filters) -> bool {
         && filters.is_exactly("membership", "accepted")
 }
 
-async fn inspect(State(app): State<App>, Path(id): Path<String>) -> Answer {
+async fn inspect(State(app): State<App>, Name(id): Name) -> Answer {
     let control = app.control()?;
     let view = control.current().await?;
     let node = find::node(&view, &id)?;
@@ -53,7 +53,7 @@ async fn inspect(State(app): State<App>, Path(id): Path<String>) -> Answer {
 
 async fn update(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Name(id): Name,
     query: Query,
     Json(spec): Json<json::NodeSpec>,
 ) -> Answer {
@@ -64,7 +64,7 @@ async fn update(
     Ok(respond::empty())
 }
 
-async fn remove(State(app): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+async fn remove(State(app): State<App>, Name(id): Name, query: Query) -> Answer {
     app.control()?.remove_node(&id, query.flag("force")).await?;
     Ok(respond::empty())
 }

@@ -1,7 +1,7 @@
 //! Services.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use control::find;
 use engine_json as json;
@@ -10,7 +10,7 @@ use model::{Mode, NetworkId, TaskState};
 use store::View;
 
 use crate::error::{ApiError, Status};
-use crate::request::{Answer, App, Json, Query, Version};
+use crate::request::{Answer, App, Json, Name, Query, Version};
 use crate::respond;
 
 pub(super) fn routes() -> Router<App> {
@@ -75,7 +75,7 @@ fn prefix_of(view: &View) -> impl Fn(NetworkId) -> Option<u8> {
     |network| view.network(network).and_then(|network| network.subnet).map(|subnet| subnet.prefix)
 }
 
-async fn inspect(State(app): State<App>, Path(id): Path<String>, query: Query) -> Answer {
+async fn inspect(State(app): State<App>, Name(id): Name, query: Query) -> Answer {
     let view = app.control()?.current().await?;
     let service = find::service(&view, &id)?;
     let mut shown = json::Service::new(service, &prefix_of(&view));
@@ -102,7 +102,7 @@ async fn create(
 
 async fn update(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Name(id): Name,
     query: Query,
     Version(version): Version,
     Json(spec): Json<json::ServiceSpec>,
@@ -118,7 +118,7 @@ async fn update(
     Ok(respond::ok(&json::ServiceUpdated::default()))
 }
 
-async fn remove(State(app): State<App>, Path(id): Path<String>) -> Answer {
+async fn remove(State(app): State<App>, Name(id): Name) -> Answer {
     app.control()?.remove_service(&id).await?;
     Ok(respond::empty())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use bytes::Bytes;
 use control::{Control, find};
@@ -18,19 +18,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::engine::{LogLine, LogsWanted};
 use crate::error::ApiError;
 use crate::moment;
-use crate::request::{Answer, App, Query, Version};
+use crate::request::{Answer, App, Name, Query, Version};
 use crate::respond;
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/services/{id}/logs", get(of_service)).route("/tasks/{id}/logs", get(of_task))
 }
 
-async fn of_service(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    query: Query,
-    version: Version,
-) -> Answer {
+async fn of_service(State(app): State<App>, Name(id): Name, query: Query, version: Version) -> Answer {
     let control = app.control()?;
     let view = control.current().await?;
     let service = find::service(&view, &id)?;
@@ -38,7 +33,7 @@ async fn of_service(
     logs(&app, &control, of, &query, version)
 }
 
-async fn of_task(State(app): State<App>, Path(id): Path<String>, query: Query, version: Version) -> Answer {
+async fn of_task(State(app): State<App>, Name(id): Name, query: Query, version: Version) -> Answer {
     let control = app.control()?;
     let view = control.current().await?;
     let task = find::task(&view, &id)?;

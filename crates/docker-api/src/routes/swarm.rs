@@ -6,7 +6,6 @@ use axum::routing::{get, post};
 use control::Rotate;
 use engine_json as json;
 
-use crate::engine::LocalState;
 use crate::error::{ApiError, Status};
 use crate::request::{Answer, App, Json, Query, Version};
 use crate::respond;
@@ -46,60 +45,27 @@ async fn init(
         request.default_addr_pool.clear();
         request.subnet_size = 0;
     }
-    if !request.force_new_cluster {
-        is_alone(&app)?;
-    }
-    let node = app.engine.swarm_init(request).await?;
+    let node = to_the_end(async move { app.engine.swarm_init(request).await }).await?;
     Ok(respond::ok(&node.to_string()))
 }
 
 async fn join(State(app): State<App>, Json(request): Json<json::JoinRequest>) -> Answer {
-    is_alone(&app)?;
-    app.engine.swarm_join(request).await?;
+    to_the_end(async move { app.engine.swarm_join(request).await }).await?;
     Ok(respond::empty())
-}
-
-fn is_alone(app: &App) -> Result<(), ApiError> {
-    match app.engine.membership().state {
-        LocalState::Inactive => Ok(()),
-        LocalState::Pending | LocalState::Active | LocalState::Error => Err(unavailable(
-            "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join another one.",
-        )),
-    }
 }
 
 async fn leave(State(app): State<App>, query: Query) -> Answer {
-    let membership = app.engine.membership();
-    if membership.state == LocalState::Inactive {
-        return Err(unavailable("This node is not part of a swarm"));
-    }
     let force = query.flag("force");
-    if let Some(control) = membership.control.filter(|_| !force) {
-        return Err(unavailable(loss_by_leaving(&control.proposer().status().members)));
-    }
-    app.engine.swarm_leave(force).await?;
+    to_the_end(async move { app.engine.swarm_leave(force).await }).await?;
     Ok(respond::empty())
 }
 
-/// Says what a cluster loses when one of its managers leaves.
-fn loss_by_leaving(members: &[consensus::Member]) -> String {
-    let left = members.iter().filter(|member| member.reachable).count().saturating_sub(1);
-    let all = members.len();
-    let loss = if all <= 1 {
-        "Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message."
-            .to_owned()
-    } else if left <= all / 2 {
-        format!(
-            "Removing this node leaves {left} managers out of {all}. Without a Raft quorum your swarm will be inaccessible. The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message."
-        )
-    } else {
-        "Doing so may lose the consensus of your cluster. Use `--force` to suppress this message.".to_owned()
-    };
-    format!("You are attempting to leave the swarm on a node that is participating as a manager. {loss}")
-}
-
-fn unavailable(message: impl Into<String>) -> ApiError {
-    ApiError::new(Status::Unavailable, message)
+/// Goes on to the end also when the client hangs up: a host must not stop between two memberships.
+async fn to_the_end<T: Send + 'static>(
+    doing: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let ended = tokio::spawn(doing).await;
+    ended.map_err(|error| ApiError::internal(format!("the daemon failed: {error}; see its log")))?
 }
 
 async fn update(State(app): State<App>, query: Query, Json(spec): Json<json::SwarmSpec>) -> Answer {

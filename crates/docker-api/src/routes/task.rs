@@ -1,7 +1,7 @@
 //! Tasks.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use control::find;
 use engine_json as json;
@@ -9,7 +9,7 @@ use model::{Spec, Task, TaskState};
 use store::View;
 
 use crate::error::ApiError;
-use crate::request::{Answer, App, Query};
+use crate::request::{Answer, App, Name, Query};
 use crate::respond;
 
 pub(super) fn routes() -> Router<App> {
@@ -38,7 +38,7 @@ async fn list(State(app): State<App>, query: Query) -> Answer {
     Ok(respond::ok(&tasks))
 }
 
-async fn inspect(State(app): State<App>, Path(id): Path<String>) -> Answer {
+async fn inspect(State(app): State<App>, Name(id): Name) -> Answer {
     let view = app.control()?.current().await?;
     let task = find::task(&view, &id)?;
     let spec =

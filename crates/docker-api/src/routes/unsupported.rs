@@ -2,13 +2,13 @@
 //! no where they would act.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::routing::get;
 use http::{Method, Uri};
 use serde::Serialize;
 
 use crate::error::{ApiError, Status};
-use crate::request::{Answer, App, Query};
+use crate::request::{Answer, App, Name, Query};
 use crate::respond;
 
 const CONTAINERS: &str = "containers outside services are not supported: use docker service";
@@ -57,7 +57,6 @@ const REFUSED: &[(Method, &str, &str)] = &[
     (Method::POST, "/configs/create", CONFIGS),
     (Method::POST, "/configs/*/update", CONFIGS),
     (Method::GET, "/plugins/*", PLUGINS),
-    (Method::GET, "/plugins/*/json", PLUGINS),
     (Method::POST, "/plugins/*", PLUGINS),
     (Method::POST, "/plugins/*/*", PLUGINS),
     (Method::DELETE, "/plugins/*", PLUGINS),
@@ -66,6 +65,8 @@ const REFUSED: &[(Method, &str, &str)] = &[
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/plugins", get(async || respond::ok(&EMPTY)))
+        // `docker inspect NAME` looks here too, and goes on only after a 404.
+        .route("/plugins/{name}/json", get(no_plugin))
         .route("/volumes", get(volumes))
         .route("/volumes/{name}", get(no_volume).delete(no_volume))
         .route("/secrets", get(secrets))
@@ -125,16 +126,20 @@ async fn configs(State(app): State<App>, query: Query) -> Answer {
     Ok(respond::ok(&EMPTY))
 }
 
-async fn no_volume(Path(name): Path<String>) -> ApiError {
+async fn no_plugin(Name(name): Name) -> ApiError {
+    ApiError::not_found(format!("plugin {name:?} not found"))
+}
+
+async fn no_volume(Name(name): Name) -> ApiError {
     ApiError::not_found(format!("get {name}: no such volume"))
 }
 
-async fn no_secret(State(app): State<App>, Path(id): Path<String>) -> Answer {
+async fn no_secret(State(app): State<App>, Name(id): Name) -> Answer {
     app.control()?;
     Err(ApiError::not_found(format!("secret {id} not found")))
 }
 
-async fn no_config(State(app): State<App>, Path(id): Path<String>) -> Answer {
+async fn no_config(State(app): State<App>, Name(id): Name) -> Answer {
     app.control()?;
     Err(ApiError::not_found(format!("config {id} not found")))
 }

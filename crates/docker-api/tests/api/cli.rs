@@ -40,7 +40,7 @@ async fn a_cluster_is_founded_shown_changed_and_left() {
     for fragment in ["Swarm: active", "Is Manager: true", "Task History Retention Limit: 7", "Managers: 1"] {
         assert!(info.contains(fragment), "{fragment} in {info}");
     }
-    assert!(left.err.contains("participating as a manager"), "{}", left.err);
+    assert!(left.err.contains("attempting to leave the swarm"), "{}", left.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,12 +219,17 @@ async fn everything_else_is_empty_or_refused_in_words() {
     ] {
         assert_eq!(docker.run(empty).await, "", "docker {empty}");
     }
+    host.create(&spec("web")).await;
+    let service = docker.run("inspect --format {{.Spec.Name}} web").await;
+    let nothing = docker.try_run("inspect nope").await;
     let run = docker.try_run("run nginx").await;
     let created = docker.try_run("network create -d overlay net").await;
 
     assert!(version.contains("API version:      1.50 (minimum version 1.24)"), "{version}");
     assert_eq!(networks.trim(), "ingress|overlay|swarm");
     assert_eq!(network.trim(), "true");
+    assert_eq!(service.trim(), "web");
+    assert!(nothing.err.to_lowercase().contains("no such object: nope"), "{}", nothing.err);
     assert!(run.err.contains("containers outside services are not supported"), "{}", run.err);
     assert!(created.code == 1 && created.err.contains("networks is not supported"), "{}", created.err);
 }

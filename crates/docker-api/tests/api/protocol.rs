@@ -69,6 +69,16 @@ async fn unknown_paths_and_methods_are_not_found() {
 }
 
 #[tokio::test]
+async fn names_that_are_no_text_are_refused() {
+    let host = Host::manager().await;
+
+    for path in ["/services/%ff", "/nodes/%ff", "/images/%ff/json"] {
+        assert_eq!(host.get(path).await.error().0, 400, "{path}");
+    }
+    assert_eq!(host.get("/services/%2e%2e").await.error(), (404, "service .. not found".into()));
+}
+
+#[tokio::test]
 async fn options_are_answered_everywhere() {
     let host = Host::outside(LocalState::Inactive);
 

@@ -1,6 +1,6 @@
 //! A host that is not there.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,11 +13,12 @@ use engine_json as json;
 use futures_util::{StreamExt, stream};
 use identity::{JoinToken, RootCa};
 use model::{NodeId, TaskId};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedMutexGuard, mpsc};
 
 /// Answers with what it was given and notes what it was asked.
 pub struct FakeEngine {
     inner: Mutex<Inner>,
+    may_join: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Inner {
@@ -51,7 +52,7 @@ impl FakeEngine {
             lines: Vec::new(),
             followed: Vec::new(),
         };
-        Self { inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(inner), may_join: Arc::default() }
     }
 
     pub fn founding(self, node: NodeId, control: Control) -> Self {
@@ -85,6 +86,11 @@ impl FakeEngine {
         for sender in followed {
             drop(sender.send(line.clone()).await);
         }
+    }
+
+    /// Lets nobody join until what it returns is dropped.
+    pub fn hold(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.may_join).try_lock_owned().unwrap()
     }
 
     pub fn calls(&self) -> Vec<String> {
@@ -126,7 +132,9 @@ impl Engine for FakeEngine {
     async fn swarm_init(&self, request: json::InitRequest) -> Result<NodeId, ApiError> {
         self.note(format!("init {} {}", request.listen_addr, request.data_path_port));
         let mut inner = self.inner.lock().unwrap();
-        let (node, control) = inner.to_found.take().expect("the test lets this host found a cluster");
+        let Some((node, control)) = inner.to_found.take() else {
+            return Err(ApiError::new(Status::Unavailable, "This node is already part of a swarm."));
+        };
         inner.membership.state = LocalState::Active;
         inner.membership.node = Some(node);
         inner.membership.control = Some(control);
@@ -135,6 +143,7 @@ impl Engine for FakeEngine {
 
     async fn swarm_join(&self, request: json::JoinRequest) -> Result<(), ApiError> {
         self.note(format!("join {:?} {}", request.remote_addrs, request.join_token));
+        drop(self.may_join.lock().await);
         self.inner.lock().unwrap().membership.state = LocalState::Active;
         Ok(())
     }
@@ -142,6 +151,10 @@ impl Engine for FakeEngine {
     async fn swarm_leave(&self, force: bool) -> Result<(), ApiError> {
         self.note(format!("leave {force}"));
         let mut inner = self.inner.lock().unwrap();
+        if inner.membership.control.is_some() && !force {
+            let why = "You are attempting to leave the swarm as a manager.";
+            return Err(ApiError::new(Status::Unavailable, why));
+        }
         inner.membership.state = LocalState::Inactive;
         inner.membership.control = None;
         Ok(())
