@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     Endpoint, Meta, Mode, PortSpec, Protocol, PublishMode, Service, ServiceId, ServiceSpec, Spec,
-    SpecVersion, Version,
+    SpecVersion, UpdateState, UpdateStatus, Version,
 };
 use store::{Change, Key, View};
 
@@ -97,7 +97,12 @@ impl Control {
             changes.push(Change::Put(template(&next).into()));
         }
         next.previous = Some(Box::new((former, service.spec_version)));
-        next.update_status = None;
+        next.update_status = back_to.map(|_| UpdateStatus {
+            state: UpdateState::RollbackStarted,
+            started_at: Some((self.clock)()),
+            completed_at: None,
+            message: "manually requested rollback".into(),
+        });
         changes.push(Change::Put(next.into()));
         self.proposer.propose(changes).await?;
         Ok(())

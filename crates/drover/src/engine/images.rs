@@ -231,25 +231,42 @@ pub async fn remove(
     Ok(shown.collect())
 }
 
-/// Asks a registry about an image.
+/// Tells what an image is pinned to: its registry's digest or, for an image that never was in a
+/// registry, its own id, which nodes that have it know it by.
 pub async fn distribution(
     images: &Images,
     reference: &str,
     auth: json::RegistryAuth,
 ) -> Result<json::Distribution, ApiError> {
+    if let Some(image) = images.find(reference)
+        && image.repo_digests.is_empty()
+    {
+        return Ok(distributed(
+            "application/vnd.oci.image.config.v1+json",
+            image.id,
+            size(&image),
+            [image.platform],
+        ));
+    }
     let found = images.digest_of(&parse(reference)?, credentials(&auth).as_ref()).await;
     let found = found.map_err(|error| told(&error))?;
-    let platform = |platform: image::Platform| json::OciPlatform {
+    let bytes = i64::try_from(found.size_bytes).unwrap_or(i64::MAX);
+    Ok(distributed(&found.media_type, found.digest, bytes, found.platforms))
+}
+
+fn distributed(
+    media_type: &str,
+    digest: image::Digest,
+    size: i64,
+    platforms: impl IntoIterator<Item = Platform>,
+) -> json::Distribution {
+    let platform = |platform: Platform| json::OciPlatform {
         architecture: platform.architecture,
         os: platform.os,
         variant: platform.variant.unwrap_or_default(),
     };
-    Ok(json::Distribution {
-        descriptor: json::Descriptor {
-            media_type: found.media_type,
-            digest: found.digest.to_string(),
-            size: i64::try_from(found.size_bytes).unwrap_or(i64::MAX),
-        },
-        platforms: found.platforms.into_iter().map(platform).collect(),
-    })
+    json::Distribution {
+        descriptor: json::Descriptor { media_type: media_type.to_owned(), digest: digest.to_string(), size },
+        platforms: platforms.into_iter().map(platform).collect(),
+    }
 }

@@ -42,14 +42,27 @@ impl docker_api::Engine for Engine {
     }
 
     fn version(&self) -> json::Version {
-        let own =
-            json::Component { name: "Engine".into(), version: VERSION.into(), ..json::Component::default() };
+        let api = (json::ApiVersion::CURRENT.to_string(), json::ApiVersion::MIN.to_string());
+        // Docker's client reads the server's side from these details, not from the fields beside them.
+        let details = [
+            ("ApiVersion", api.0.as_str()),
+            ("MinAPIVersion", api.1.as_str()),
+            ("Os", "linux"),
+            ("Arch", architecture()),
+            ("KernelVersion", self.host.kernel.as_str()),
+            ("Experimental", "false"),
+        ];
+        let own = json::Component {
+            name: "Engine".into(),
+            version: VERSION.into(),
+            details: details.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        };
         json::Version {
             platform: json::PlatformName { name: format!("Drover {VERSION}") },
             components: vec![own],
             version: VERSION.into(),
-            api_version: json::ApiVersion::CURRENT.to_string(),
-            min_api_version: json::ApiVersion::MIN.to_string(),
+            api_version: api.0,
+            min_api_version: api.1,
             os: "linux".into(),
             arch: architecture().into(),
             kernel_version: self.host.kernel.clone(),

@@ -12,7 +12,7 @@ use model::{ClusterId, ClusterSpec, Invalid, JoinTokens, NetworkId, NodeId, Subn
 
 use super::addresses::{Addresses, Wanted};
 use super::folder::Place;
-use super::{Active, Member, already_member, listen};
+use super::{Active, Member, WayIn, already_member, listen};
 
 /// The UDP port of VXLAN, as IANA gave it out.
 const DATA_PATH_PORT_DEFAULT: u16 = 4789;
@@ -79,14 +79,8 @@ impl Member {
             availability: checked.availability,
             ingress: NetworkId::from_bits(rand::random()),
         };
-        let active = self.start(identity, place, Start::Bootstrap, Some(listener)).await?;
-        let manager = active.manager.as_ref().context("the first node is a manager")?;
-        manager
-            .control
-            .proposer()
-            .propose(control::found(founding))
-            .await
-            .context("write the first entry of the log")?;
+        let way_in = WayIn { start: Start::Bootstrap, listener: Some(listener), founding: Some(founding) };
+        let active = self.start(identity, place, way_in).await?;
         self.folder.write(&active.place).context("write this node's place in the cluster")?;
         Ok(active)
     }
@@ -106,7 +100,7 @@ impl Member {
         }
         let identity =
             NodeIdentity::load(self.folder.path()).map_err(|error| ApiError::internal(error.to_string()))?;
-        let started = self.start(identity, place, Start::ForceNewCluster, None).await;
+        let started = self.start(identity, place, WayIn::of(Start::ForceNewCluster)).await;
         let started = started.map_err(|error| ApiError::internal(format!("{error:#}")))?;
         let node = started.node;
         self.enter(active, started);

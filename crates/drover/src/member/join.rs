@@ -10,7 +10,7 @@ use identity::{JoinToken, NodeIdentity, Role};
 
 use super::addresses::{Addresses, PORT_DEFAULT, Wanted};
 use super::folder::Place;
-use super::{Active, Member, already_member, listen};
+use super::{Active, Member, WayIn, already_member, listen};
 
 /// How long joining may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -73,7 +73,8 @@ impl Member {
             Role::Worker => None,
         };
         let place = Place { addresses, managers: managers.clone(), data_path_port: DATA_PATH_PORT_DEFAULT };
-        let active = self.start(identity, place, Start::Join { via: managers }, listener).await?;
+        let way_in = WayIn { start: Start::Join { via: managers }, listener, founding: None };
+        let active = self.start(identity, place, way_in).await?;
         self.folder.write(&active.place).context("write this node's place in the cluster")?;
         Ok(active)
     }

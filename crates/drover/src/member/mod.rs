@@ -64,6 +64,21 @@ struct Active {
     renewal: Renewal,
 }
 
+/// How a node comes into its cluster.
+struct WayIn {
+    start: Start,
+    /// The manager's port, if it is taken already.
+    listener: Option<TcpListener>,
+    /// What the first entry of a new cluster's log says; the agent finds its node there.
+    founding: Option<control::Founding>,
+}
+
+impl WayIn {
+    fn of(start: Start) -> Self {
+        Self { start, listener: None, founding: None }
+    }
+}
+
 /// What others see of the place.
 #[derive(Clone)]
 struct Shown {
@@ -120,44 +135,33 @@ impl Member {
     async fn come_back(&self, place: Place) -> anyhow::Result<()> {
         let identity = NodeIdentity::load(self.folder.path())?;
         let mut active = self.active.lock().await;
-        let started = self.start(identity, place, Start::Resume, None).await?;
+        let started = self.start(identity, place, WayIn::of(Start::Resume)).await?;
         self.enter(&mut active, started);
         Ok(())
     }
 
     /// Starts the node's parts for an identity that it has.
-    async fn start(
-        &self,
-        identity: NodeIdentity,
-        place: Place,
-        start: Start,
-        listener: Option<TcpListener>,
-    ) -> anyhow::Result<Active> {
+    async fn start(&self, identity: NodeIdentity, place: Place, way_in: WayIn) -> anyhow::Result<Active> {
         let node: NodeId = identity.node_id().parse().context("the certificate names no node id")?;
         let role = identity.role();
         let tls = Tls::new(identity);
         let advertise = place.addresses.advertise;
         let manager = match role {
             Role::Manager => {
-                let listener = match listener {
+                let listener = match way_in.listener {
                     Some(listener) => listener,
                     None => listen(&place.addresses).await?,
                 };
-                let folder = &self.folder;
-                Some(
-                    Manager::start(manager::Given {
-                        node,
-                        tls: tls.clone(),
-                        folder,
-                        advertise,
-                        listener,
-                        start,
-                    })
-                    .await?,
-                )
+                let (folder, start) = (&self.folder, way_in.start);
+                let given = manager::Given { node, tls: tls.clone(), folder, advertise, listener, start };
+                Some(Manager::start(given).await?)
             }
             Role::Worker => None,
         };
+        if let (Some(manager), Some(founding)) = (&manager, way_in.founding) {
+            let first = manager.control.proposer().propose(control::found(founding));
+            first.await.context("write the first entry of the log")?;
+        }
         let worker = Worker::start(&self.means, &self.folder, node, &tls, &place, manager.is_some()).await?;
         let renewal = Renewal::start(tls, self.folder.clone(), manager_addresses(manager.as_ref(), &place));
         Ok(Active { node, place, manager, worker, renewal })

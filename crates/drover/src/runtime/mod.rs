@@ -153,6 +153,12 @@ impl Runtime {
         }
         let reference: Reference =
             name.parse().map_err(|error| RuntimeError::new(format!("invalid image {name:?}: {error}")))?;
+        // What never was in a registry is pinned to its own id.
+        if let Some(digest) = reference.digest()
+            && let Ok(image) = self.images.inspect(&digest.to_string())
+        {
+            return Ok(image);
+        }
         let pulled = self.images.pull(&reference, None, None, &Reporter::none()).await;
         pulled.map_err(|error| RuntimeError::new(format!("No such image: {name}: {}", error.explain())))
     }
