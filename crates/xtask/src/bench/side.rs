@@ -46,7 +46,7 @@ impl Side {
     pub fn start(recipe: Recipe, ground: &Ground) -> Result<Self> {
         /// What runs first in the new namespaces: the arguments are the cgroup's file and the daemon.
         const SCRIPT: &str = "set -e; echo $$ > \"$1\"; shift; mount -t tmpfs none /run; ip link set lo up; \
-            ip link add host0 type dummy; ip addr add \"$1/24\" dev host0; ip link set host0 up; shift; exec \"$@\"";
+            ip link add host0 type veth peer name void0; ip link set void0 up; ip addr add \"$1/24\" dev host0; ip link set host0 up; shift; exec \"$@\"";
         let log = ground.folder().join(format!("{}.log", recipe.word));
         let out = File::create(&log).with_context(|| format!("make {}", log.display()))?;
         let errors = out.try_clone().context("open the log twice")?;

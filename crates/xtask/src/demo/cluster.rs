@@ -64,6 +64,20 @@ impl Cluster {
         program::run(&mut self.on(host, words))
     }
 
+    /// Runs a command for the person who watches, and returns how long it took until so many tasks ran: the command
+    /// itself goes on for some seconds, to see whether they stay.
+    pub fn show_until(&self, host: &str, words: &[&str], service: &str, count: usize) -> Result<Duration> {
+        println!("{host}$ drover {}", words.join(" "));
+        let mut command = self.on(host, words);
+        let mut child = command.spawn().with_context(|| format!("start {}", program::shown(&command)))?;
+        let waited = self.wait_for_replicas(host, service, count, |_| true);
+        let status = child.wait().with_context(|| format!("wait for {}", program::shown(&command)))?;
+        if !status.success() {
+            bail!("{} failed: {status}", program::shown(&command));
+        }
+        Ok(waited?.1)
+    }
+
     /// Reads names and addresses of the hosts.
     pub fn find_hosts(&mut self) -> Result<()> {
         let text = program::output(&mut self.lab("ps"))?;

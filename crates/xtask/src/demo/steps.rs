@@ -35,7 +35,6 @@ pub fn bring_up(cluster: &mut Cluster) -> Result<()> {
 }
 
 pub fn create(cluster: &mut Cluster) -> Result<()> {
-    let began = Instant::now();
     let replicas = REPLICAS.to_string();
     let publish = format!("{0}:{0}", requests::PORT);
     let words = [
@@ -49,8 +48,8 @@ pub fn create(cluster: &mut Cluster) -> Result<()> {
         &publish,
         "drover/whoami",
     ];
-    cluster.show_on("m1", &words)?;
-    println!("{REPLICAS}/{REPLICAS}: {}", seconds(began.elapsed()));
+    let time = cluster.show_until("m1", &words, SERVICE, REPLICAS)?;
+    println!("{REPLICAS}/{REPLICAS} running after {}", seconds(time));
     cluster.show_on("m1", &["service", "ps", SERVICE])
 }
 
@@ -76,10 +75,10 @@ pub fn ask_every_host(cluster: &mut Cluster) -> Result<()> {
 }
 
 pub fn scale(cluster: &mut Cluster) -> Result<()> {
-    let began = Instant::now();
-    cluster.show_on("m1", &["service", "scale", &format!("{SERVICE}={REPLICAS_SCALED}")])?;
-    println!("{REPLICAS_SCALED}/{REPLICAS_SCALED}: {}", seconds(began.elapsed()));
-    cluster.wait_for_replicas("m1", SERVICE, REPLICAS_SCALED, |_| true).map(drop)
+    let words = ["service", "scale", &format!("{SERVICE}={REPLICAS_SCALED}")];
+    let time = cluster.show_until("m1", &words, SERVICE, REPLICAS_SCALED)?;
+    println!("{REPLICAS_SCALED}/{REPLICAS_SCALED} running after {}", seconds(time));
+    Ok(())
 }
 
 pub fn kill_leader(cluster: &mut Cluster) -> Result<()> {
@@ -89,7 +88,7 @@ pub fn kill_leader(cluster: &mut Cluster) -> Result<()> {
     let leader = leader.context("`drover node ls` names no leader")?;
     let other = managers.keys().find(|name| **name != leader).context("there is only one manager")?;
     let before = cluster.programs()?;
-    let stream = Stream::start(cluster.addresses_without(&leader));
+    let stream = Stream::start(&cluster.addresses_without(&leader));
 
     println!("$ drover lab kill --daemon {leader}");
     program::run(cluster.lab("kill").args(["--daemon", &leader]))?;
@@ -130,7 +129,7 @@ pub fn kill_worker(cluster: &mut Cluster) -> Result<()> {
     let workers = cluster.hosts.keys().filter(|host| host.starts_with('w'));
     let worker = workers.max_by_key(|host| on(host)).context("the lab has no worker")?.clone();
     let lost = on(&worker);
-    let stream = Stream::start(cluster.addresses_without(&worker));
+    let stream = Stream::start(&cluster.addresses_without(&worker));
 
     println!("$ drover lab kill {worker}        # {lost} replicas run there");
     let began = Instant::now();
@@ -149,27 +148,29 @@ pub fn kill_worker(cluster: &mut Cluster) -> Result<()> {
 }
 
 pub fn say_how_to_go_on(cluster: &mut Cluster) -> Result<()> {
-    let drover = cluster.drover().display();
+    let folder = cluster.drover().parent().context("the binary lies in a folder")?.display();
     let named = if cluster.name() == "lab" { String::new() } else { format!(" --name {}", cluster.name()) };
-    println!(
-        "export PATH={}:$PATH",
-        cluster.drover().parent().context("the binary lies in a folder")?.display()
-    );
-    println!("drover lab ps{named}                              # the hosts");
-    println!(
-        "drover lab exec{named} m1 -- drover node ls       # any command on a host; `docker node ls` works as well"
-    );
-    println!("drover lab exec{named} m1 -- drover service logs {SERVICE}");
+    let mut lines = vec![
+        (format!("export PATH={folder}:$PATH"), "so that the shell finds drover".to_owned()),
+        (format!("drover lab ps{named}"), "the hosts".to_owned()),
+        (format!("drover lab exec{named} m1 -- drover node ls"), "any command on a host".to_owned()),
+        (
+            format!("drover lab exec{named} m1 -- docker service ps {SERVICE}"),
+            "the docker client, too".to_owned(),
+        ),
+    ];
     if let Some((host, address)) = cluster.hosts.iter().find(|(host, _)| !cluster.dead.contains(*host)) {
-        println!(
-            "curl http://{address}:{}/                      # port of {host}, from this machine",
-            requests::PORT
-        );
+        lines.push((
+            format!("curl http://{address}:{}/", requests::PORT),
+            format!("port of {host}, from this machine"),
+        ));
     }
     for host in &cluster.dead {
-        println!("drover lab start{named} {host}                           # bring the killed host back");
+        lines.push((format!("drover lab start{named} {host}"), "bring the killed host back".to_owned()));
     }
-    println!("{drover} lab down{named}");
-    println!("    takes everything down and leaves nothing behind");
+    lines.push((format!("drover lab down{named}"), "take everything down; nothing stays behind".to_owned()));
+    for (command, what) in lines {
+        println!("{command:<56}  # {what}");
+    }
     Ok(())
 }
