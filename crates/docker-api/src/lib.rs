@@ -13,6 +13,7 @@ mod request;
 mod respond;
 mod routes;
 mod server;
+mod unread;
 
 pub use engine::{ByteStream, Engine, LocalState, LogLine, LogsWanted, Membership, ProgressStream, Removal};
 pub use error::{ApiError, Status};

@@ -19,6 +19,7 @@ use tower::ServiceExt;
 use crate::engine::Engine;
 use crate::error::ApiError;
 use crate::request::{App, Version};
+use crate::unread::Unread;
 use crate::{respond, routes};
 
 /// The pause after a connection could not be accepted, such as when no descriptor is left.
@@ -73,7 +74,16 @@ async fn accept(listener: &Listener) -> std::io::Result<Box<dyn Stream>> {
 async fn connection(stream: Box<dyn Stream>, router: Router, engine: Arc<dyn Engine>) {
     let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let (router, engine) = (router.clone(), engine.clone());
-        async move { Ok::<_, std::convert::Infallible>(answer(request.map(Body::new), router, &*engine).await) }
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = Unread::new(body);
+            let request = Request::from_parts(parts, Body::new(body.clone()));
+            let response = answer(request, router, &*engine).await;
+            if response.status().is_client_error() || response.status().is_server_error() {
+                body.discard().await;
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
     // Names of headers are written as Docker writes them, for clients that compare them as they are.
     let mut server = http1::Builder::new();

@@ -141,6 +141,24 @@ async fn a_body_without_end_is_refused() {
 }
 
 #[tokio::test]
+async fn a_refused_upload_is_read_to_its_end_so_that_the_client_sees_why() {
+    let host = Host::manager().await;
+
+    for path in ["/build", "/nope", "/v1.99/images/load", "/containers/create"] {
+        let mut stream = UnixStream::connect(&host.socket).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: docker\r\nContent-Length: 8388608\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..8 {
+            stream.write_all(&vec![0; 1 << 20]).await.unwrap();
+        }
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+
+        assert!(matches!(&answer[..10], b"HTTP/1.1 4" | b"HTTP/1.1 5"), "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_filters_are_refused_by_name() {
     let host = Host::manager().await;
 
