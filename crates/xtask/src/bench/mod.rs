@@ -17,6 +17,7 @@ mod weight;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
@@ -25,6 +26,9 @@ use crate::demo::require_root;
 use crate::dist;
 use ground::Ground;
 use round::Plan;
+
+/// Whether the process that watches over this one has ended.
+static IS_LEFT_ALONE: AtomicBool = AtomicBool::new(false);
 
 /// What is compared.
 #[derive(Debug, clap::Subcommand)]
@@ -61,7 +65,14 @@ pub fn run(bench: Bench) -> Result<()> {
     match bench {
         Bench::Start(arguments) => match &arguments.ground {
             None => watch(&arguments),
-            Some(folder) => start(&arguments, Ground::at(folder.clone())),
+            Some(folder) => {
+                let result = start(&arguments, Ground::at(folder.clone()));
+                while IS_LEFT_ALONE.load(Ordering::SeqCst) {
+                    // The thread that clears up ends the process.
+                    thread::park();
+                }
+                result
+            }
         },
     }
 }
@@ -115,6 +126,7 @@ fn clear_when_left_alone(ground: &Ground, drover: &Path) {
     let (ground, drover) = (ground.clone(), drover.to_owned());
     thread::spawn(move || {
         let _closed = std::io::stdin().read_to_end(&mut Vec::new());
+        IS_LEFT_ALONE.store(true, Ordering::SeqCst);
         eprintln!("\ninterrupted; clearing up");
         weight::clear(&drover);
         if let Err(error) = ground.clear() {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 
 use super::ground::Ground;
 use super::side::{Recipe, Side};
@@ -24,9 +25,11 @@ pub fn start(ground: &Ground) -> Result<Side> {
     }
     let folder = ground.folder().join("swarm");
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let config = folder.join("daemon.json");
-    fs::write(&config, "{}").with_context(|| format!("write {}", config.display()))?;
     let at = |name: &str| folder.join(name).display().to_string();
+    let config = folder.join("daemon.json");
+    // Without a word, dockerd would leave a key in /etc/docker.
+    fs::write(&config, json!({ "deprecated-key-path": at("key.json") }).to_string())
+        .with_context(|| format!("write {}", config.display()))?;
     let socket = folder.join("docker.sock");
     let cgroup = ground.cgroup("swarm");
     let flags = [

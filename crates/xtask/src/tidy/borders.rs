@@ -18,13 +18,12 @@ const OWNERS: &[(&[&str], &[&str])] = &[
     (&["nix"], &["container", "network", "image", "lab", "drover"]),
     // In `image` and `lab` for the numbers of errors; calls are unsafe, which another law keeps out.
     (&["libc"], &["container", "network", "image", "lab", "drover"]),
-    (&["libcontainer", "seccompiler", "oci-spec"], &["container"]),
+    (&["libcontainer"], &["container"]),
     (&["rtnetlink"], &["network", "lab"]),
     (&["oci-client"], &["image"]),
     (&["rcgen", "x509-parser"], &["identity", "image"]),
     (&["axum"], &["docker-api"]),
     (&["imbl"], &["store"]),
-    (&["redb"], &["agent"]),
     (&["clap"], &["cli", "drover", "xtask"]),
     (&["anyhow"], &["cli", "drover", "xtask", "tests"]),
 ];

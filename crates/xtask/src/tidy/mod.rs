@@ -17,6 +17,7 @@ mod source;
 mod tree;
 mod unfinished;
 mod unsafe_code;
+mod unused;
 mod versions;
 mod worlds;
 
@@ -60,6 +61,7 @@ const LAWS: &[Law] = &[
     crate_length::LAW,
     versions::LAW,
     duplicates::LAW,
+    unused::LAW,
 ];
 
 /// A place where a law is broken.
@@ -163,6 +165,7 @@ mod tests {
             (crate_length::LAW, "crates/agent/src/a.rs", &long, 0),
             (versions::LAW, "crates/model/Cargo.toml", "MANIFEST a = \"1\"", 4),
             (duplicates::LAW, "Cargo.lock", lock, 0),
+            (unused::LAW, "crates/model/Cargo.toml", "MANIFEST a.workspace = true", 4),
         ];
 
         for (law, path, text, line) in cases {
