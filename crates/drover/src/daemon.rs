@@ -83,6 +83,13 @@ async fn assemble(config: &Config) -> anyhow::Result<Engine> {
     let own_binary = std::env::current_exe().context("find this program")?;
     let name = EMBEDDED_IMAGE.parse().context("name the embedded image")?;
     images.install_embedded(&name, &own_binary).await.context("install the embedded image")?;
+    match container::favor_cgroup_moves() {
+        Ok(true) => {}
+        Ok(false) => tracing::info!("no cgroup v2 hierarchy is mounted; containers start a little slower"),
+        Err(error) => {
+            tracing::warn!(%error, "the kernel does not favour moves between cgroups; containers start a little slower")
+        }
+    }
     let containers = Containers::open(container::Config {
         root: config.data_root.join("containers"),
         run: config.exec_root.join("c"),

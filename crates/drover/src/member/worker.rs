@@ -16,7 +16,7 @@ use crate::clock;
 use crate::runtime::{Networks, Runtime};
 
 /// How many containers are made or started at a time, per CPU. Making one waits for the kernel more than it computes.
-const STARTS_PER_CPU: u64 = 8;
+const STARTS_PER_CPU: u64 = 32;
 
 /// A running agent.
 pub struct Worker {
