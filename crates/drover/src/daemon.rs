@@ -16,12 +16,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Listen};
+use crate::embedded;
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::member::{Means, Member};
-
-/// The image that is present on every node without a registry.
-const EMBEDDED_IMAGE: &str = "drover/whoami:latest";
 
 /// Runs the daemon until it is told to end. Containers go on without it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -81,7 +79,7 @@ async fn assemble(config: &Config) -> anyhow::Result<Engine> {
     .await
     .context("open the images")?;
     let own_binary = std::env::current_exe().context("find this program")?;
-    let name = EMBEDDED_IMAGE.parse().context("name the embedded image")?;
+    let name = embedded::NAME.parse().context("name the embedded image")?;
     images.install_embedded(&name, &own_binary).await.context("install the embedded image")?;
     match container::favor_cgroup_moves() {
         Ok(true) => {}

@@ -1,8 +1,10 @@
 //! Drover in one binary: the daemon of a host, the command line, the shim of each container, the lab.
 
+mod causes;
 mod clock;
 mod config;
 mod daemon;
+mod embedded;
 mod engine;
 mod host;
 mod lab_command;

@@ -73,7 +73,7 @@ fn interfaces() -> Vec<Interface> {
         .filter(|interface| interface.flags.contains(nix::net::if_::InterfaceFlags::IFF_UP))
         .filter_map(|interface| {
             let address = interface.address?;
-            Some((interface.interface_name, IpAddr::V4(Ipv4Addr::from(address.as_sockaddr_in()?.ip()))))
+            Some((interface.interface_name, IpAddr::V4(address.as_sockaddr_in()?.ip())))
         })
         .filter(|(_, address)| !address.is_loopback())
         .collect()

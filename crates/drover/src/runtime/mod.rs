@@ -14,7 +14,9 @@ use model::{Description, PublishMode, PublishedPort, TaskId};
 use network::{Attachment, HostPort, OverlayAddress, mac_of};
 use sha2::{Digest, Sha256};
 
+use crate::causes;
 use crate::clock;
+use crate::embedded;
 use crate::host::Host;
 
 pub use networks::Networks;
@@ -153,11 +155,17 @@ impl Runtime {
         }
         let reference: Reference =
             name.parse().map_err(|error| RuntimeError::new(format!("invalid image {name:?}: {error}")))?;
-        // What never was in a registry is pinned to its own id.
-        if let Some(digest) = reference.digest()
-            && let Ok(image) = self.images.inspect(&digest.to_string())
-        {
-            return Ok(image);
+        if let Some(digest) = reference.digest() {
+            // What never was in a registry is pinned to its own id.
+            if let Ok(image) = self.images.inspect(&digest.to_string()) {
+                return Ok(image);
+            }
+            // Nodes of another version have another embedded image, under the same name.
+            if reference.familiar_name() == embedded::REPOSITORY
+                && let Some(image) = self.images.find(embedded::NAME)
+            {
+                return Ok(image);
+            }
         }
         let pulled = self.images.pull(&reference, None, None, &Reporter::none()).await;
         pulled.map_err(|error| RuntimeError::new(format!("No such image: {name}: {}", error.explain())))
@@ -227,13 +235,6 @@ fn exit_of(exit: container::Exit) -> Result<Exit, RuntimeError> {
     }
 }
 
-/// Writes an error with its causes.
 fn explain(error: &dyn std::error::Error) -> RuntimeError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    RuntimeError::new(text)
+    RuntimeError::new(causes::written(error))
 }

@@ -11,6 +11,8 @@ use model::Protocol;
 use network::{Attached, Attachment, Ipv4Net, Network, Overlay, Peer, mac_of};
 use tokio::sync::{Mutex, watch};
 
+use crate::causes;
+
 /// Where nodes have their own addresses inside the network that carries published ports, so that
 /// none of its subnet is used up for them. RFC 2544 keeps this range out of the public internet.
 const NODE_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(198, 18, 0, 0), 15);
@@ -46,7 +48,7 @@ impl Networks {
 
     /// Gives a container its network namespace.
     pub async fn attach(&self, id: &str, attachment: &Attachment) -> Result<Attached, String> {
-        self.network.attach(id, attachment).await.map_err(|error| explain(&error))
+        self.network.attach(id, attachment).await.map_err(|error| causes::written(&error))
     }
 
     /// Takes a container's network namespace away.
@@ -54,7 +56,7 @@ impl Networks {
         if let Err(error) = self.network.detach(id).await {
             tracing::warn!(
                 container = id,
-                error = explain(&error),
+                error = causes::written(&error),
                 "a container's network is not taken away"
             );
         }
@@ -68,7 +70,7 @@ impl Networks {
     /// Puts networks and published ports into force.
     pub async fn apply(&self, state: NetworkState) -> Result<(), String> {
         let overlays: Vec<Overlay> = state.overlays.iter().map(overlay).collect::<Result<_, _>>()?;
-        self.network.apply(&overlays).await.map_err(|error| explain(&error))?;
+        self.network.apply(&overlays).await.map_err(|error| causes::written(&error))?;
         self.in_force.send_replace(overlays.iter().map(|overlay| overlay.network_id.clone()).collect());
         let carries_ports = state.overlays.iter().find(|overlay| overlay.ingress_number.is_some());
         let mut ingress = self.ingress.lock().await;
@@ -91,19 +93,19 @@ impl Networks {
         }
         self.in_force.send_replace(BTreeSet::new());
         if let Err(error) = self.network.destroy().await {
-            tracing::warn!(error = explain(&error), "networks are not taken away whole");
+            tracing::warn!(error = causes::written(&error), "networks are not taken away whole");
         }
     }
 
     /// Starts the proxy of published ports; its threads live inside the network that carries them.
     fn start_ingress(&self, network_id: &str) -> Result<Ingress, String> {
-        let namespace = self.network.enter_overlay(network_id).map_err(|error| explain(&error))?;
+        let namespace = self.network.enter_overlay(network_id).map_err(|error| causes::written(&error))?;
         let config = ingress::Config {
             threads: self.threads,
             on_thread_start: Arc::new(move || namespace.enter()),
             ..ingress::Config::default()
         };
-        Ingress::start(config).map_err(|error| explain(&error))
+        Ingress::start(config).map_err(|error| causes::written(&error))
     }
 }
 
@@ -152,14 +154,4 @@ fn table(state: &NetworkState) -> Table {
         (port.published, backends.collect())
     });
     Table { ports: ports.collect() }
-}
-
-fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
