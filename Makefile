@@ -4,6 +4,8 @@
 CARGO ?= cargo
 NAME ?= lab
 
+.NOTPARALLEL:
+
 .PHONY: help build demo test test-pure test-kernel test-e2e check fmt clippy tidy deny bench clean-lab root packages-demo packages-test packages-bench
 
 help: ## Show this list
@@ -18,7 +20,7 @@ demo: root packages-demo ## Show a cluster of five hosts on this machine, and le
 clean-lab: root ## Take down what `make demo` left up
 	@"$$($(CARGO) xtask dist)" lab down --name $(NAME)
 
-check: fmt clippy tidy test-pure ## What to run before a commit: seconds, no root
+check: fmt clippy tidy test-pure ## What to run before a commit; no root
 
 test: root packages-test fmt clippy test-kernel test-e2e ## Run every test; needs root
 
@@ -53,11 +55,11 @@ root:
 	@test "$$(id -u)" = 0 || { echo "error: this makes network namespaces, mounts and containers, which only root may: run it as root" >&2; exit 1; }
 
 packages-demo:
-	@./deploy/packages.sh cc=gcc ip=iproute2 curl=curl
+	@./deploy/packages.sh cc=build-essential ip=iproute2 curl=curl
 
 packages-test:
-	@./deploy/packages.sh cc=gcc ip=iproute2 nft=nftables curl=curl ps=procps busybox=busybox-static \
+	@./deploy/packages.sh cc=build-essential ip=iproute2 nft=nftables curl=curl ps=procps busybox-static \
 		docker-registry=docker-registry skopeo=skopeo docker=docker.io
 
 packages-bench:
-	@./deploy/packages.sh cc=gcc ip=iproute2 unshare=util-linux dockerd=docker.io containerd=containerd runc=runc
+	@./deploy/packages.sh cc=build-essential ip=iproute2 unshare=util-linux dockerd=docker.io containerd=containerd runc=runc

@@ -1,12 +1,19 @@
 #!/bin/sh
-# Installs Debian packages whose programs are missing: packages.sh PROGRAM=PACKAGE…
+# Installs Debian packages that are missing: packages.sh PROGRAM=PACKAGE… PACKAGE…
+# With a program's name any program of that name will do, such as a docker client from elsewhere.
 # Nothing that a package brings is started: tests start their own, on their own ports and folders.
 set -eu
 
 PATH="$PATH:/usr/sbin:/sbin:/usr/local/bin"
 missing=""
-for pair in "$@"; do
-    command -v "${pair%%=*}" >/dev/null 2>&1 || missing="$missing ${pair#*=}"
+is_there() {
+    case $1 in
+    *=*) command -v "${1%%=*}" ;;
+    *) dpkg-query -W -f '${Status}' "$1" | grep -q '^install ok installed$' ;;
+    esac
+}
+for wanted in "$@"; do
+    is_there "$wanted" >/dev/null 2>&1 || missing="$missing ${wanted#*=}"
 done
 [ -n "$missing" ] || exit 0
 
