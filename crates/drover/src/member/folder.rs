@@ -15,8 +15,6 @@ pub struct Place {
     pub addresses: Addresses,
     /// Managers it was told of when it joined, `host:port`.
     pub managers: Vec<String>,
-    /// The UDP port of VXLAN.
-    pub data_path_port: u16,
 }
 
 /// The folder of a node's place in a cluster.

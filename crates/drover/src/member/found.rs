@@ -15,7 +15,7 @@ use super::folder::Place;
 use super::{Active, Member, WayIn, already_member, listen};
 
 /// The UDP port of VXLAN, as IANA gave it out.
-const DATA_PATH_PORT_DEFAULT: u16 = 4789;
+const DATA_PATH_PORT: u32 = 4789;
 /// From which subnets are cut, as in Swarm.
 const POOL_DEFAULT: &str = "10.0.0.0/8";
 const SUBNET_PREFIX_DEFAULT: u8 = 24;
@@ -56,11 +56,7 @@ impl Member {
         let root = RootCa::generate(SystemTime::now())?;
         let identity = first_identity(&root, node, id, &checked.spec)?;
         identity.save(self.folder.path())?;
-        let place = Place {
-            addresses: checked.addresses,
-            managers: Vec::new(),
-            data_path_port: checked.data_path_port,
-        };
+        let place = Place { addresses: checked.addresses, managers: Vec::new() };
         let founding = Founding {
             id,
             spec: checked.spec,
@@ -74,7 +70,7 @@ impl Member {
             },
             address_pools: checked.address_pools,
             subnet_prefix: checked.subnet_prefix,
-            data_path_port: checked.data_path_port,
+            data_path_port: DATA_PATH_PORT as u16,
             node,
             availability: checked.availability,
             ingress: NetworkId::from_bits(rand::random()),
@@ -129,7 +125,6 @@ struct Checked {
     availability: model::Availability,
     address_pools: Vec<Subnet>,
     subnet_prefix: u8,
-    data_path_port: u16,
 }
 
 impl Checked {
@@ -161,18 +156,15 @@ impl Checked {
                 )));
             }
         };
-        let data_path_port = match request.data_path_port {
-            0 => DATA_PATH_PORT_DEFAULT,
-            port => {
-                u16::try_from(port).ok().filter(|port| (1024..=49151).contains(port)).ok_or_else(|| {
-                    ApiError::bad_request(format!(
-                        "invalid data path port number {port}: it must be from 1024 to 49151"
-                    ))
-                })?
-            }
-        };
+        if !matches!(request.data_path_port, 0 | DATA_PATH_PORT) {
+            let port = request.data_path_port;
+            let message = format!(
+                "data path port {port} is not supported: networks between nodes use UDP port {DATA_PATH_PORT}"
+            );
+            return Err(ApiError::new(docker_api::Status::NotImplemented, message));
+        }
         let spec = request.spec.over(ClusterSpec::default())?;
         spec.validate().map_err(|invalid: Invalid| ApiError::from(invalid))?;
-        Ok(Self { addresses, spec, availability, address_pools, subnet_prefix, data_path_port })
+        Ok(Self { addresses, spec, availability, address_pools, subnet_prefix })
     }
 }

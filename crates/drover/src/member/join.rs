@@ -14,7 +14,6 @@ use super::{Active, Member, WayIn, already_member, listen};
 
 /// How long joining may take.
 const DEADLINE: Duration = Duration::from_secs(60);
-const DATA_PATH_PORT_DEFAULT: u16 = 4789;
 
 impl Member {
     /// Makes this host part of a cluster.
@@ -72,7 +71,7 @@ impl Member {
             Role::Manager => Some(listen(&addresses).await?),
             Role::Worker => None,
         };
-        let place = Place { addresses, managers: managers.clone(), data_path_port: DATA_PATH_PORT_DEFAULT };
+        let place = Place { addresses, managers: managers.clone() };
         let way_in = WayIn { start: Start::Join { via: managers }, listener, founding: None };
         let active = self.start(identity, place, way_in).await?;
         self.folder.write(&active.place).context("write this node's place in the cluster")?;

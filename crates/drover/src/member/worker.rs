@@ -35,8 +35,7 @@ impl Worker {
         place: &Place,
         is_manager: bool,
     ) -> anyhow::Result<Self> {
-        let mut config = network::Config::new(means.exec_root.join("net"), place.addresses.data_path);
-        config.vxlan_port = place.data_path_port;
+        let config = network::Config::new(means.exec_root.join("net"), place.addresses.data_path);
         let network = tokio::task::spawn_blocking(move || Network::open(config))
             .await
             .context("open this host's network")?
