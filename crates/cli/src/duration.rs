@@ -2,15 +2,26 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use engine_json::Time;
+/// A text that is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// It is not made of numbers and units, or too long.
+    #[error("time: invalid duration {text:?}")]
+    Unreadable { text: String },
+    /// A number stands without a unit.
+    #[error("time: missing unit in duration {text:?}")]
+    MissingUnit { text: String },
+    /// A unit is not one of Go's.
+    #[error("time: unknown unit {unit:?} in duration {text:?}")]
+    UnknownUnit { unit: String, text: String },
+}
 
 const UNITS: [(&str, f64); 8] =
     [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
 
 /// Reads a duration such as `1h30m` or `500ms`, as nanoseconds.
-pub(crate) fn parse(text: &str) -> Result<i64> {
-    let unreadable = || format!("time: invalid duration {text:?}");
+pub(crate) fn parse(text: &str) -> Result<i64, Error> {
+    let unreadable = || Error::Unreadable { text: text.to_owned() };
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
         None => (1.0, text.strip_prefix('+').unwrap_or(text)),
@@ -19,7 +30,7 @@ pub(crate) fn parse(text: &str) -> Result<i64> {
         return Ok(0);
     }
     if rest.is_empty() {
-        bail!(unreadable());
+        return Err(unreadable());
     }
     let mut nanoseconds = 0.0;
     while !rest.is_empty() {
@@ -27,18 +38,20 @@ pub(crate) fn parse(text: &str) -> Result<i64> {
         let letters =
             rest[digits..].find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len() - digits);
         let unit = &rest[digits..digits + letters];
-        let Ok(number) = rest[..digits].parse::<f64>() else { bail!(unreadable()) };
+        let Ok(number) = rest[..digits].parse::<f64>() else { return Err(unreadable()) };
         let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            let problem =
-                if unit.is_empty() { "missing unit".into() } else { format!("unknown unit {unit:?}") };
-            bail!("time: {problem} in duration {text:?}");
+            let text = text.to_owned();
+            return Err(match unit {
+                "" => Error::MissingUnit { text },
+                unit => Error::UnknownUnit { unit: unit.to_owned(), text },
+            });
         };
         nanoseconds += number * factor;
         rest = &rest[digits + letters..];
     }
     let nanoseconds = (sign * nanoseconds).round();
     if nanoseconds.abs() >= i64::MAX as f64 {
-        bail!(unreadable());
+        return Err(unreadable());
     }
     Ok(nanoseconds as i64)
 }
@@ -67,9 +80,9 @@ pub(crate) fn show(nanoseconds: i64) -> String {
     }
 }
 
-/// Writes a time as Go prints one: `2006-01-02 15:04:05.5 +0000 UTC`.
-pub(crate) fn go_time(time: Time) -> String {
-    time.to_string().replace('T', " ").replace('Z', " +0000 UTC")
+/// Writes a time in UTC as Go prints one: `2006-01-02T15:04:05.5Z` becomes `2006-01-02 15:04:05.5 +0000 UTC`.
+pub(crate) fn go_time(utc: &str) -> String {
+    utc.replace('T', " ").replace('Z', " +0000 UTC")
 }
 
 /// Tells a length of time to a person, as Docker does: `About a minute`, `3 days`.

@@ -1,10 +1,9 @@
 //! What `--format` asks for, and rows shown in that way.
 
-use anyhow::Result;
 use serde_json::Value;
 
 use crate::table;
-use crate::template::{Missing, Template};
+use crate::template::{Error, Missing, Template};
 
 /// A list that can be shown.
 pub(crate) struct Listing {
@@ -18,7 +17,7 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// Shows the rows as `format` asks, or as a table.
-    pub(crate) fn show(&self, format: Option<&str>) -> Result<String> {
+    pub(crate) fn show(&self, format: Option<&str>) -> Result<String, Error> {
         let format = format.unwrap_or("table").trim().replace("\\t", "\t").replace("\\n", "\n");
         if format == "json" {
             return Ok(self.rows.iter().map(|row| crate::json::compact(row) + "\n").collect());
@@ -52,9 +51,9 @@ impl Listing {
 }
 
 /// Shows one object as `format` asks: JSON or a template.
-pub(crate) fn object(value: &Value, format: &str) -> Result<String> {
+pub(crate) fn object(value: &Value, format: &str) -> Result<String, Error> {
     if format == "json" {
         return Ok(crate::json::compact(value));
     }
-    Ok(Template::parse(format, Missing::Empty)?.render(value)?)
+    Template::parse(format, Missing::Empty)?.render(value)
 }

@@ -1,10 +1,13 @@
 //! Sizes as the docker CLI reads and writes them.
 
-use anyhow::{Result, anyhow};
+/// A text that is no size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid size: '{0}'")]
+pub(crate) struct Error(String);
 
 /// Reads a size such as `64m` or `1.5GiB`, in units of 1024.
-pub(crate) fn parse(text: &str) -> Result<i64> {
-    let refuse = || anyhow!("invalid size: '{text}'");
+pub(crate) fn parse(text: &str) -> Result<i64, Error> {
+    let refuse = || Error(text.to_owned());
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..digits].parse().map_err(|_| refuse())?;
     let unit = text[digits..].trim().to_ascii_lowercase();

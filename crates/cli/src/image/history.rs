@@ -82,7 +82,7 @@ fn row(step: &ImageHistory, arguments: &Arguments, now: Time) -> Value {
     json!({
         "ID": if arguments.no_trunc { id } else { cut(id.strip_prefix("sha256:").unwrap_or(id), ID_CHARACTERS) },
         "CreatedSince": format!("{} ago", duration::human(now.since(created))),
-        "CreatedAt": duration::go_time(created),
+        "CreatedAt": duration::go_time(&created.to_string()),
         "CreatedBy": if arguments.no_trunc { by } else { short_by },
         "Size": if arguments.human.unwrap_or(true) { size::decimal(step.size) } else { step.size.to_string() },
         "Comment": step.comment,

@@ -124,7 +124,7 @@ fn row(image: &ImageSummary, arguments: &Arguments, now: Time, name: (&str, &str
         "Digest": digest,
         "ID": if arguments.no_trunc { id } else { short },
         "CreatedSince": format!("{} ago", duration::human(now.since(image.created_at()))),
-        "CreatedAt": duration::go_time(image.created_at()),
+        "CreatedAt": duration::go_time(&image.created_at().to_string()),
         "Size": size::decimal(image.size),
         "VirtualSize": size::decimal(image.size),
         "Containers": "N/A",

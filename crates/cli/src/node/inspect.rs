@@ -63,7 +63,10 @@ fn pretty(node: &Node) -> String {
     }
     let description = &node.description;
     line(format!("Hostname:              \t{}", description.hostname));
-    line(format!("Joined at:             \t{}", duration::go_time(node.created_at).to_lowercase()));
+    line(format!(
+        "Joined at:             \t{}",
+        duration::go_time(&node.created_at.to_string()).to_lowercase()
+    ));
     line("Status:".into());
     line(format!(" State:\t\t\t{}", capitalized(&node.status.state)));
     if !node.status.message.is_empty() {

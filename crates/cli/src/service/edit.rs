@@ -8,7 +8,8 @@ use engine_json::{
     ServiceSpec, SpreadOver, Ulimit,
 };
 
-use super::create::Ports;
+use super::pairs::Environment;
+use super::port::Ports;
 use super::{mount, pairs};
 
 /// Edits of lists.
@@ -120,7 +121,7 @@ pub struct Edits {
 
 impl Edits {
     /// Edits a spec; networks are named by id there, and edited by the caller.
-    pub(super) fn apply(&self, spec: &mut ServiceSpec) {
+    pub(super) fn apply(&self, spec: &mut ServiceSpec, environment: Environment<'_>) {
         map(&mut spec.labels, &self.label_rm, &self.label_add);
         within(&mut spec.endpoint_spec, |endpoint| self.ports(&mut endpoint.ports));
         let task = &mut spec.task_template;
@@ -131,7 +132,7 @@ impl Edits {
                 keyed(kinds, &self.generic_resource_rm, &self.generic_resource_add, pairs::kind_of);
             });
         });
-        within(&mut task.container_spec, |container| self.container(container));
+        within(&mut task.container_spec, |container| self.container(container, environment));
     }
 
     fn placement(&self, placement: &mut Placement) {
@@ -144,12 +145,12 @@ impl Edits {
         placement.preferences.extend(self.placement_pref_add.iter().map(over));
     }
 
-    fn container(&self, container: &mut ContainerSpec) {
+    fn container(&self, container: &mut ContainerSpec, environment: Environment<'_>) {
         map(&mut container.labels, &self.container_label_rm, &self.container_label_add);
         map(&mut container.sysctls, &self.sysctl_rm, &self.sysctl_add);
-        keyed(&mut container.env, &self.env_rm, &self.env_add, |text| {
-            text.split('=').next().unwrap_or_default()
-        });
+        let env_add: Vec<String> =
+            self.env_add.iter().map(|variable| pairs::completed(variable, environment)).collect();
+        keyed(&mut container.env, &self.env_rm, &env_add, |variable| pairs::name_of(variable));
         if !self.mount_rm.is_empty() || !self.mount_add.is_empty() {
             keyed(&mut container.mounts, &self.mount_rm, &self.mount_add, |mount| &mount.target);
             container.mounts.sort_by(|a, b| a.source.cmp(&b.source));

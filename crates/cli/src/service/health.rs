@@ -1,9 +1,9 @@
 //! Flags of the health check.
 
-use anyhow::{Result, bail};
 use clap::Args;
 use engine_json::{ContainerSpec, Healthcheck};
 
+use super::invalid::{Result, refuse};
 use crate::duration;
 
 /// Flags of the health check.
@@ -50,7 +50,7 @@ impl Health {
             || durations.iter().any(|duration| duration.is_some());
         if *no_healthcheck {
             if is_given {
-                bail!("--no-healthcheck conflicts with --health-* options");
+                return refuse("--no-healthcheck conflicts with --health-* options");
             }
             container.healthcheck = Some(Healthcheck { test: vec!["NONE".into()], ..Healthcheck::default() });
             return Ok(());

@@ -1,11 +1,14 @@
 //! `service`: what runs in the cluster.
 
+mod change;
 mod converge;
 mod create;
+mod creation;
 mod edit;
 mod health;
 mod image;
 mod inspect;
+mod invalid;
 mod logs;
 mod ls;
 mod mount;
@@ -85,6 +88,22 @@ impl Waiting {
     fn is_detached(&self) -> bool {
         self.detach.unwrap_or(false)
     }
+}
+
+/// What the image's registry is asked.
+#[derive(Debug, Clone, clap::Args)]
+struct Registry {
+    /// Take the image as it is written, without asking a registry for its digest
+    #[arg(long)]
+    no_resolve_image: bool,
+    /// Send the registry's credentials from ~/.docker/config.json along
+    #[arg(long)]
+    with_registry_auth: bool,
+}
+
+/// Looks up a variable that a flag names without giving its value.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Fetches a service by name or id.

@@ -1,8 +1,8 @@
 //! `--mount`.
 
-use anyhow::{Result, anyhow, bail};
 use engine_json::{BindOptions, Driver, ImageOptions, Mount, TmpfsOptions, VolumeOptions};
 
+use super::invalid::{Invalid, Result, refuse};
 use super::words;
 use crate::size;
 
@@ -26,7 +26,7 @@ fn set(mount: &mut Mount, key: &str, value: Option<&str>, field: &str) -> Result
         ("volume-nocopy", value) => volume(mount).no_copy = yes(key, value)?,
         ("bind-nonrecursive", value) => bind(mount).non_recursive = yes(key, value)?,
         ("bind-create-mountpoint", value) => bind(mount).create_mountpoint = yes(key, value)?,
-        (_, None) => bail!("invalid field '{field}' must be a key=value pair"),
+        (_, None) => return refuse(format!("invalid field '{field}' must be a key=value pair")),
         ("type", Some(value)) => mount.kind = value.to_ascii_lowercase(),
         ("source" | "src", Some(value)) => mount.source = value.to_owned(),
         ("target" | "dst" | "destination", Some(value)) => mount.target = value.to_owned(),
@@ -47,14 +47,14 @@ fn set(mount: &mut Mount, key: &str, value: Option<&str>, field: &str) -> Result
             mount.image_options = Some(ImageOptions { subpath: value.to_owned() });
         }
         ("tmpfs-size", Some(value)) => {
-            tmpfs(mount).size_bytes =
-                size::parse(value).map_err(|_| anyhow!("invalid value for {key}: {value}"))?;
+            tmpfs(mount).size_bytes = size::parse(value)
+                .map_err(|_| Invalid::because(format!("invalid value for {key}: {value}")))?;
         }
         ("tmpfs-mode", Some(value)) => {
-            tmpfs(mount).mode =
-                u32::from_str_radix(value, 8).map_err(|_| anyhow!("invalid value for {key}: {value}"))?;
+            tmpfs(mount).mode = u32::from_str_radix(value, 8)
+                .map_err(|_| Invalid::because(format!("invalid value for {key}: {value}")))?;
         }
-        (key, Some(_)) => bail!("unexpected key '{key}' in '{field}'"),
+        (key, Some(_)) => return refuse(format!("unexpected key '{key}' in '{field}'")),
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ fn yes(key: &str, value: Option<&str>) -> Result<bool> {
     match value {
         None | Some("true" | "1") => Ok(true),
         Some("false" | "0") => Ok(false),
-        Some(other) => bail!("invalid value for {key}: {other}"),
+        Some(other) => refuse(format!("invalid value for {key}: {other}")),
     }
 }
 
@@ -73,9 +73,11 @@ fn recursive(options: &mut BindOptions, value: &str) -> Result<()> {
         "disabled" => options.non_recursive = true,
         "writable" => options.read_only_non_recursive = true,
         "readonly" => options.read_only_force_recursive = true,
-        other => bail!(
-            "invalid value for bind-recursive: {other}: must be enabled, disabled, writable or readonly"
-        ),
+        other => {
+            return refuse(format!(
+                "invalid value for bind-recursive: {other}: must be enabled, disabled, writable or readonly"
+            ));
+        }
     }
     Ok(())
 }
@@ -98,11 +100,11 @@ fn tmpfs(mount: &mut Mount) -> &mut TmpfsOptions {
 
 fn check(mount: &Mount) -> Result<()> {
     if mount.target.is_empty() {
-        bail!("target is required");
+        return refuse("target is required");
     }
     let kinds = ["bind", "volume", "tmpfs", "image"];
     if !kinds.contains(&mount.kind.as_str()) {
-        bail!("invalid mount type {}: use bind, volume, tmpfs or image", mount.kind);
+        return refuse(format!("invalid mount type {}: use bind, volume, tmpfs or image", mount.kind));
     }
     for (kind, has_options) in [
         ("bind", mount.bind_options.is_some()),
@@ -111,12 +113,12 @@ fn check(mount: &Mount) -> Result<()> {
         ("image", mount.image_options.is_some()),
     ] {
         if has_options && kind != mount.kind {
-            bail!("cannot mix '{kind}-*' options with mount type '{}'", mount.kind);
+            return refuse(format!("cannot mix '{kind}-*' options with mount type '{}'", mount.kind));
         }
     }
     match (mount.kind.as_str(), mount.source.is_empty()) {
-        ("bind", true) => bail!("invalid mount: source is required for type bind"),
-        ("tmpfs", false) => bail!("invalid mount: source is not possible for type tmpfs"),
+        ("bind", true) => refuse("invalid mount: source is required for type bind"),
+        ("tmpfs", false) => refuse("invalid mount: source is not possible for type tmpfs"),
         _ => Ok(()),
     }
 }

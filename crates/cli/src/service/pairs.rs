@@ -1,9 +1,12 @@
 //! Values of flags that are pairs of some kind.
 
-use anyhow::{Context as _, Result, anyhow, bail};
 use engine_json::{DiscreteResource, GenericResource, NetworkAttachmentConfig, Ulimit};
 
+use super::invalid::{Invalid, Result, refuse};
 use super::words;
+
+/// Looks up a variable in the environment of whoever gives the flags.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads `KEY=VALUE` or `KEY`.
 pub(super) fn label(text: &str) -> (String, String) {
@@ -11,28 +14,36 @@ pub(super) fn label(text: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-/// Reads `KEY=VALUE`, or takes the value of `KEY` from this process's environment.
+/// Reads `KEY=VALUE` or `KEY`, which must have a name.
 pub(super) fn variable(text: &str) -> Result<String> {
     if text.is_empty() || text.starts_with('=') {
-        bail!("invalid environment variable: {text}");
+        return refuse(format!("invalid environment variable: {text}"));
     }
-    if text.contains('=') {
-        return Ok(text.to_owned());
-    }
-    Ok(std::env::var(text).map_or_else(|_| text.to_owned(), |value| format!("{text}={value}")))
+    Ok(text.to_owned())
+}
+
+/// Completes a variable without a value by the one it has in `environment`, if it has one there.
+pub(super) fn completed(variable: &str, environment: Environment<'_>) -> String {
+    let value = if variable.contains('=') { None } else { environment(variable) };
+    value.map_or_else(|| variable.to_owned(), |value| format!("{variable}={value}"))
 }
 
 /// Reads a file of `KEY=VALUE` lines; empty lines and those that begin with `#` do not count.
 pub(super) fn variables(path: &str) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Invalid::because(format!("read environment file {path}: {error}")))?;
     let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(variable).collect()
 }
 
+/// Returns the name of a variable.
+pub(super) fn name_of(variable: &str) -> &str {
+    variable.split('=').next().unwrap_or_default()
+}
+
 /// Puts a variable into a list, in place of one of the same name.
 pub(super) fn set_variable(list: &mut Vec<String>, variable: String) {
-    let name = |text: &str| text.split('=').next().unwrap_or_default().to_owned();
-    match list.iter_mut().find(|known| name(known) == name(&variable)) {
+    match list.iter_mut().find(|known| name_of(known) == name_of(&variable)) {
         Some(known) => *known = variable,
         None => list.push(variable),
     }
@@ -40,35 +51,39 @@ pub(super) fn set_variable(list: &mut Vec<String>, variable: String) {
 
 /// Reads `HOST:ADDRESS` into a line of `/etc/hosts`.
 pub(super) fn host(text: &str) -> Result<String> {
-    let at = text.find([':', '=']).ok_or_else(|| anyhow!("bad format for add-host: {text:?}"))?;
+    let at = text
+        .find([':', '='])
+        .ok_or_else(|| Invalid::because(format!("bad format for add-host: {text:?}")))?;
     let (name, address) = (&text[..at], text[at + 1..].trim_matches(['[', ']']));
     if name.is_empty() || address.parse::<std::net::IpAddr>().is_err() {
-        bail!("invalid IP address in add-host: {address:?}: expected HOST:ADDRESS");
+        return refuse(format!("invalid IP address in add-host: {address:?}: expected HOST:ADDRESS"));
     }
     Ok(format!("{address} {name}"))
 }
 
 /// Reads `NAME=SOFT[:HARD]`.
 pub(super) fn ulimit(text: &str) -> Result<Ulimit> {
-    let refuse = || anyhow!("invalid ulimit argument: {text}: expected NAME=SOFT[:HARD]");
-    let (name, limits) = text.split_once('=').ok_or_else(refuse)?;
+    let wrong = || Invalid::because(format!("invalid ulimit argument: {text}: expected NAME=SOFT[:HARD]"));
+    let (name, limits) = text.split_once('=').ok_or_else(wrong)?;
     let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
-    let (soft, hard) = (soft.parse().map_err(|_| refuse())?, hard.parse().map_err(|_| refuse())?);
+    let (soft, hard) = (soft.parse().map_err(|_| wrong())?, hard.parse().map_err(|_| wrong())?);
     if hard != -1 && (soft > hard || soft == -1) {
-        bail!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}");
+        return refuse(format!(
+            "ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
+        ));
     }
     Ok(Ulimit { name: name.to_owned(), hard, soft })
 }
 
 /// Reads `KIND=COUNT`.
 pub(super) fn generic_resource(text: &str) -> Result<GenericResource> {
-    let (kind, value) = text
-        .split_once('=')
-        .ok_or_else(|| anyhow!("invalid generic-resource request `{text}`, expected KIND=COUNT"))?;
+    let (kind, value) = text.split_once('=').ok_or_else(|| {
+        Invalid::because(format!("invalid generic-resource request `{text}`, expected KIND=COUNT"))
+    })?;
     let value = value.parse().map_err(|_| {
-        anyhow!(
+        Invalid::because(format!(
             "invalid generic-resource request `{text}`, Named Generic Resources is not supported for service create or update"
-        )
+        ))
     })?;
     let discrete = DiscreteResource { kind: kind.to_owned(), value };
     Ok(GenericResource { named_resource_spec: None, discrete_resource_spec: Some(discrete) })
@@ -98,9 +113,9 @@ pub(super) fn spread(text: &str) -> Result<String> {
             Ok(label.to_owned())
         }
         Some((strategy, _)) if !strategy.eq_ignore_ascii_case("spread") => {
-            bail!("unsupported placement preference {strategy} (only spread is supported)")
+            refuse(format!("unsupported placement preference {strategy} (only spread is supported)"))
         }
-        _ => bail!("placement preference must be of the format \"<strategy>=<arg>\""),
+        _ => refuse("placement preference must be of the format \"<strategy>=<arg>\""),
     }
 }
 
@@ -119,30 +134,30 @@ pub(super) fn network(text: &str) -> Result<NetworkAttachmentConfig> {
                 let (key, value) = label(value);
                 network.driver_opts.insert(key, value);
             }
-            Some((key, _)) => bail!("invalid field key {key} in --network {text}"),
-            None => bail!("invalid field {field} in --network {text}"),
+            Some((key, _)) => return refuse(format!("invalid field key {key} in --network {text}")),
+            None => return refuse(format!("invalid field {field} in --network {text}")),
         }
     }
     if network.target.is_empty() {
-        bail!("network name/id is not specified in --network {text}");
+        return refuse(format!("network name/id is not specified in --network {text}"));
     }
     Ok(network)
 }
 
 /// Reads a number of CPUs as billionths.
 pub(super) fn cpus(text: &str) -> Result<i64> {
-    let refuse = || anyhow!("failed to parse {text:?} as a number of CPUs such as 0.5");
+    let wrong = || Invalid::because(format!("failed to parse {text:?} as a number of CPUs such as 0.5"));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 9 {
-        bail!("value is too precise: {text}");
+        return refuse(format!("value is too precise: {text}"));
     }
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
-        return Err(refuse());
+        return Err(wrong());
     }
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| refuse())? };
-    let fraction: i64 = format!("{fraction:0<9}").parse().map_err(|_| refuse())?;
-    whole.checked_mul(1_000_000_000).and_then(|whole| whole.checked_add(fraction)).ok_or_else(refuse)
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| wrong())? };
+    let fraction: i64 = format!("{fraction:0<9}").parse().map_err(|_| wrong())?;
+    whole.checked_mul(1_000_000_000).and_then(|whole| whole.checked_add(fraction)).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -163,6 +178,9 @@ mod tests {
         let mut list = vec!["A=1".to_owned(), "B=2".to_owned()];
         set_variable(&mut list, "A=3".into());
         assert_eq!(list, ["A=3", "B=2"]);
+        let environment: Environment = &|name| (name == "A").then(|| "x=y".into());
+        let complete = |text| completed(text, environment);
+        assert_eq!(["A", "A=", "B"].map(complete), ["A=x=y", "A=", "B"]);
     }
 
     #[test]

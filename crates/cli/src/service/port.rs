@@ -1,12 +1,22 @@
 //! Published ports, in the short and the long form.
 
-use anyhow::{Result, anyhow, bail};
 use engine_json::PortConfig;
 
+use super::invalid::{Invalid, Result, refuse};
 use super::words;
 
+/// The ports of one flag, which may name a range.
+#[derive(Debug, Clone)]
+pub(super) struct Ports(pub Vec<PortConfig>);
+
+impl Ports {
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        parse(text).map(Self)
+    }
+}
+
 /// Reads one `--publish`: `[[PUBLISHED:]TARGET[/PROTOCOL]` with ranges, or `published=,target=,protocol=,mode=`.
-pub(super) fn parse(text: &str) -> Result<Vec<PortConfig>> {
+fn parse(text: &str) -> Result<Vec<PortConfig>> {
     if text.contains('=') { long(text).map(|port| vec![port]) } else { short(text) }
 }
 
@@ -14,18 +24,24 @@ fn long(text: &str) -> Result<PortConfig> {
     let mut config =
         PortConfig { protocol: "tcp".into(), publish_mode: "ingress".into(), ..PortConfig::default() };
     for field in words::commas(text)? {
-        let Some((key, value)) = field.split_once('=') else { bail!("invalid field: {field}") };
+        let Some((key, value)) = field.split_once('=') else {
+            return refuse(format!("invalid field: {field}"));
+        };
         match key.trim().to_ascii_lowercase().as_str() {
             "protocol" => config.protocol = protocol(value)?,
             "mode" if matches!(value, "ingress" | "host") => config.publish_mode = value.to_owned(),
-            "mode" => bail!("invalid publish mode value ({value}): must be either 'ingress' or 'host'"),
+            "mode" => {
+                return refuse(format!(
+                    "invalid publish mode value ({value}): must be either 'ingress' or 'host'"
+                ));
+            }
             "target" => config.target_port = number(value, "target")?,
             "published" => config.published_port = number(value, "published")?,
-            key => bail!("invalid field key: {key}"),
+            key => return refuse(format!("invalid field key: {key}")),
         }
     }
     if config.target_port == 0 {
-        bail!("missing mandatory field 'target'");
+        return refuse("missing mandatory field 'target'");
     }
     Ok(config)
 }
@@ -36,11 +52,13 @@ fn short(text: &str) -> Result<Vec<PortConfig>> {
     let (published, target) = match ports.split(':').collect::<Vec<_>>().as_slice() {
         [target] => (None, *target),
         [published, target] => (Some(*published).filter(|text| !text.is_empty()), *target),
-        _ => bail!("hostip is not supported"),
+        _ => return refuse("hostip is not supported"),
     };
-    let targets = range(target).ok_or_else(|| anyhow!("invalid containerPort: {target}"))?;
-    let published =
-        published.map(|text| range(text).ok_or_else(|| anyhow!("invalid hostPort: {text}"))).transpose()?;
+    let targets =
+        range(target).ok_or_else(|| Invalid::because(format!("invalid containerPort: {target}")))?;
+    let published = published
+        .map(|text| range(text).ok_or_else(|| Invalid::because(format!("invalid hostPort: {text}"))))
+        .transpose()?;
     let config = |target: u32, published: u32| PortConfig {
         protocol: protocol.clone(),
         target_port: target,
@@ -56,7 +74,7 @@ fn short(text: &str) -> Result<Vec<PortConfig>> {
         Some(published) if targets.start() == targets.end() => {
             Ok(published.map(|published| config(*targets.start(), published)).collect())
         }
-        Some(_) => bail!("invalid ranges specified for container and host Ports: {ports}"),
+        Some(_) => refuse(format!("invalid ranges specified for container and host Ports: {ports}")),
     }
 }
 
@@ -65,14 +83,14 @@ fn protocol(text: &str) -> Result<String> {
     if ["tcp", "udp", "sctp"].contains(&lower.as_str()) {
         Ok(lower)
     } else {
-        bail!("invalid protocol value '{text}': use tcp, udp or sctp")
+        refuse(format!("invalid protocol value '{text}': use tcp, udp or sctp"))
     }
 }
 
 fn number(text: &str, field: &str) -> Result<u32> {
-    text.parse::<u16>()
-        .map(u32::from)
-        .map_err(|_| anyhow!("invalid {field} port ({text}): value must be an integer from 0 to 65535"))
+    text.parse::<u16>().map(u32::from).map_err(|_| {
+        Invalid::because(format!("invalid {field} port ({text}): value must be an integer from 0 to 65535"))
+    })
 }
 
 fn range(text: &str) -> Option<std::ops::RangeInclusive<u32>> {

@@ -1,10 +1,10 @@
 //! Flags with one value that `service create` and `service update` share.
 
-use anyhow::{Result, bail};
 use clap::Args;
 use engine_json::{ContainerSpec, Replicated, ServiceSpec, TaskSpec};
 
 use super::health::Health;
+use super::invalid::{Result, refuse};
 use super::rollout::Rollout;
 use super::{pairs, words};
 use crate::{duration, size};
@@ -82,13 +82,6 @@ pub struct Scalars {
     health: Health,
     #[command(flatten)]
     rollout: Rollout,
-
-    /// Take the image as it is written, without asking a registry for its digest
-    #[arg(long)]
-    pub(super) no_resolve_image: bool,
-    /// Send the registry's credentials from ~/.docker/config.json along
-    #[arg(long)]
-    pub(super) with_registry_auth: bool,
 }
 
 impl Scalars {
@@ -116,13 +109,15 @@ impl Scalars {
             match (&mut spec.mode.replicated, &mut spec.mode.replicated_job) {
                 (Some(Replicated { replicas: count }), _) => *count = Some(replicas),
                 (None, Some(job)) => job.total_completions = Some(replicas),
-                (None, None) => bail!("replicas can only be used with replicated or replicated-job mode"),
+                (None, None) => {
+                    return refuse("replicas can only be used with replicated or replicated-job mode");
+                }
             }
         }
         if let Some(max) = self.max_concurrent {
             match &mut spec.mode.replicated_job {
                 Some(job) => job.max_concurrent = Some(max),
-                None => bail!("max-concurrent can only be used with replicated-job mode"),
+                None => return refuse("max-concurrent can only be used with replicated-job mode"),
             }
         }
         Ok(())

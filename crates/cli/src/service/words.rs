@@ -1,6 +1,6 @@
 //! Cutting values of flags into words.
 
-use anyhow::{Result, bail};
+use super::invalid::{Result, refuse};
 
 /// Cuts a command as a shell would: at spaces, with quotes and backslashes.
 pub(super) fn shell(text: &str) -> Result<Vec<String>> {
@@ -12,7 +12,9 @@ pub(super) fn shell(text: &str) -> Result<Vec<String>> {
         match (quote, c) {
             (Some(mark), c) if c == mark => quote = None,
             (Some('"') | None, '\\') => {
-                let Some(next) = chars.next() else { bail!("unterminated escape in {text:?}") };
+                let Some(next) = chars.next() else {
+                    return refuse(format!("unterminated escape in {text:?}"));
+                };
                 word.get_or_insert_default().push(next);
             }
             (Some(_), c) => word.get_or_insert_default().push(c),
@@ -25,7 +27,7 @@ pub(super) fn shell(text: &str) -> Result<Vec<String>> {
         }
     }
     if quote.is_some() {
-        bail!("unterminated quote in {text:?}");
+        return refuse(format!("unterminated quote in {text:?}"));
     }
     words.extend(word);
     Ok(words)
@@ -42,7 +44,7 @@ pub(super) fn commas(text: &str) -> Result<Vec<String>> {
             c => fields.last_mut().expect("there is always a field being read").push(c),
         }
     }
-    if is_quoted { bail!("unterminated quote in {text:?}") } else { Ok(fields) }
+    if is_quoted { refuse(format!("unterminated quote in {text:?}")) } else { Ok(fields) }
 }
 
 #[cfg(test)]
