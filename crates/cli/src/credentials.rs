@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine_json::RegistryAuth;
+use format::reference::Reference;
 use serde::Deserialize;
-
-use crate::reference::Reference;
 
 /// Under which name Docker keeps the credentials of its own registry.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";

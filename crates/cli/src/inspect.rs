@@ -2,9 +2,10 @@
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
+use format::json;
 use serde_json::Value;
 
-use crate::{Context, format, json};
+use crate::Context;
 
 /// Shows what was found, and then tells what was not: as JSON, or each object as `template` asks.
 pub(crate) fn show(context: &mut Context, found: Vec<Result<Bytes>>, template: Option<&str>) -> Result<()> {

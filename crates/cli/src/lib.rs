@@ -9,23 +9,15 @@
 mod completion;
 mod console;
 mod credentials;
-mod duration;
 mod engine;
-mod format;
 mod host;
 mod image;
 mod inspect;
-mod json;
-mod natural;
 mod node;
-mod reference;
 mod service;
-mod size;
 mod swarm;
 mod system;
-mod table;
 mod task;
-mod template;
 mod usage;
 mod verb;
 

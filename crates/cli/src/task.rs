@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::Args;
 use engine_json::{Node, PortConfig, Service, Task, Time};
+use format::Listing;
+use format::reference::without_digest;
+use format::{duration, natural};
 use serde_json::{Value, json};
 
+use crate::Context;
 use crate::engine::Route;
-use crate::format::Listing;
-use crate::reference::without_digest;
-use crate::{Context, duration, natural};
 
 /// How long an error may be in a table.
 const ERROR_CHARACTERS_MAX: usize = 30;

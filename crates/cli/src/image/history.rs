@@ -3,12 +3,13 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::{ImageHistory, Time};
+use format::Listing;
+use format::{duration, size};
 use serde_json::{Value, json};
 
+use crate::Context;
 use crate::engine::{Route, escape_path};
-use crate::format::Listing;
 use crate::task::cut;
-use crate::{Context, duration, size};
 
 /// How many characters of an id are shown.
 const ID_CHARACTERS: usize = 12;

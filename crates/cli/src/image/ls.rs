@@ -3,14 +3,15 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::{ImageSummary, Time};
+use format::Listing;
+use format::reference::Reference;
+use format::{duration, size};
 use serde_json::{Value, json};
 
+use crate::Context;
 use crate::engine::Route;
-use crate::format::Listing;
 use crate::inspect::filters;
-use crate::reference::Reference;
 use crate::task::cut;
-use crate::{Context, duration, size};
 
 const NONE: &str = "<none>";
 /// How many characters of an id are shown.

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
+use format::reference::Reference;
 
 use super::show_progress;
 use crate::engine::Route;
-use crate::reference::Reference;
 use crate::{Context, credentials};
 
 /// Which image is fetched.

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
+use format::reference::Reference;
 
 use crate::Context;
 use crate::engine::{Route, escape_path};
-use crate::reference::Reference;
 
 /// Which image gets which name.
 #[derive(Debug, Args)]

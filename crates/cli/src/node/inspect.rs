@@ -4,11 +4,12 @@ use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
 use engine_json::Node;
+use format::{duration, size};
 
 use super::resolve;
 use crate::engine::{Route, escape_path};
 use crate::task::capitalized;
-use crate::{Context, duration, each, inspect, size};
+use crate::{Context, each, inspect};
 
 /// Which nodes are shown, and how.
 #[derive(Debug, Args)]

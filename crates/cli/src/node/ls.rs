@@ -3,13 +3,14 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::{Info, Node};
+use format::Listing;
+use format::natural;
 use serde_json::{Value, json};
 
+use crate::Context;
 use crate::engine::Route;
-use crate::format::Listing;
 use crate::inspect::filters;
 use crate::task::capitalized;
-use crate::{Context, natural};
 
 /// How nodes are listed.
 #[derive(Debug, Args)]

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use engine_json::{NetworkAttachmentConfig, ServiceSpec};
+use format::reference::with_tag;
 
 use super::edit::Edits;
 use super::invalid::Result;
 use super::pairs::Environment;
 use super::scalars::Scalars;
 use super::words;
-use crate::reference::with_tag;
 
 /// The flags that say what changes in a service.
 #[derive(Debug, Args)]

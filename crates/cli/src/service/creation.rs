@@ -6,13 +6,13 @@ use engine_json::{
     Nothing, Placement, Preference, Replicated, ReplicatedJob, Reservations, Resources, ServiceSpec,
     SpreadOver, TaskSpec, Ulimit,
 };
+use format::reference::with_tag;
 
 use super::invalid::{Result, refuse};
 use super::pairs::Environment;
 use super::port::Ports;
 use super::scalars::Scalars;
 use super::{mount, pairs};
-use crate::reference::with_tag;
 
 /// The flags that say what a new service is.
 #[derive(Debug, Args)]

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use engine_json::{ContainerSpec, Healthcheck};
+use format::duration;
 
 use super::invalid::{Result, refuse};
-use crate::duration;
 
 /// Flags of the health check.
 #[derive(Debug, Args)]

@@ -1,9 +1,9 @@
 //! Pins an image by the digest that its registry knows.
 
 use engine_json::{Distribution, Platform, ServiceSpec};
+use format::reference::{Reference, with_tag};
 
 use crate::engine::{Error, Route, escape_path};
-use crate::reference::{Reference, with_tag};
 use crate::{Context, credentials};
 
 /// Writes the image's digest and platforms into a spec; if the registry cannot be asked, warns and leaves the spec.

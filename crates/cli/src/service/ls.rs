@@ -3,14 +3,15 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::{PortConfig, Service};
+use format::Listing;
+use format::natural;
+use format::reference::without_digest;
 use serde_json::{Value, json};
 
+use crate::Context;
 use crate::engine::Route;
-use crate::format::Listing;
 use crate::inspect::filters;
-use crate::reference::without_digest;
 use crate::task::cut;
-use crate::{Context, natural};
 
 /// How many characters of an id are shown.
 const ID_CHARACTERS: usize = 12;

@@ -1,10 +1,10 @@
 //! `--mount`.
 
 use engine_json::{BindOptions, Driver, ImageOptions, Mount, TmpfsOptions, VolumeOptions};
+use format::size;
 
 use super::invalid::{Invalid, Result, refuse};
 use super::words;
-use crate::size;
 
 /// Reads one `--mount`: `type=,source=,target=,…`.
 pub(super) fn parse(text: &str) -> Result<Mount> {

@@ -6,9 +6,10 @@ use engine_json::{
     ContainerSpec, Healthcheck, Mode, NetworkInspect, Placement, Resources, Service, ServiceSpec, Time,
     UpdateConfig, UpdateStatus,
 };
+use format::{duration, size};
 
+use crate::Context;
 use crate::engine::Route;
-use crate::{Context, duration, size};
 
 /// Returns the names of the networks a service is attached to; one that cannot be found keeps its id.
 pub(super) async fn network_names(context: &Context, service: &Service) -> Vec<String> {

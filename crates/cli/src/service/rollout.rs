@@ -2,8 +2,7 @@
 
 use clap::Args;
 use engine_json::{RestartPolicy, ServiceSpec, UpdateConfig};
-
-use crate::duration;
+use format::duration;
 
 /// The pause before a replacement starts when only other restart flags are given, in nanoseconds.
 const RESTART_DELAY: i64 = 5_000_000_000;

@@ -2,12 +2,12 @@
 
 use clap::Args;
 use engine_json::{ContainerSpec, Replicated, ServiceSpec, TaskSpec};
+use format::{duration, size};
 
 use super::health::Health;
 use super::invalid::{Result, refuse};
 use super::rollout::Rollout;
 use super::{pairs, words};
-use crate::{duration, size};
 
 /// Flags with one value.
 #[derive(Debug, Args)]

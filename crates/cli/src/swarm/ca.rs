@@ -3,10 +3,11 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use engine_json::Swarm;
+use format::duration;
 
 use super::Rotate;
+use crate::Context;
 use crate::engine::Route;
-use crate::{Context, duration};
 
 /// How often it is looked whether the rotation is done.
 const POLL: std::time::Duration = std::time::Duration::from_millis(200);

@@ -3,8 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::SwarmSpec;
-
-use crate::duration;
+use format::duration;
 
 /// Settings of the cluster.
 #[derive(Debug, Args)]

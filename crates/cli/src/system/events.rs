@@ -3,11 +3,12 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::{Event, Time};
+use format::{duration, json};
 use serde_json::Value;
 
+use crate::Context;
 use crate::engine::Route;
 use crate::inspect::filters;
-use crate::{Context, duration, format, json};
 
 /// Which events are shown, and how.
 #[derive(Debug, Args)]

@@ -3,11 +3,12 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::{Info, SwarmInfo};
+use format::{duration, size};
 use serde_json::Value;
 
+use crate::Context;
 use crate::engine::Route;
 use crate::task::capitalized;
-use crate::{Context, duration, format, size};
 
 /// How the daemon is shown.
 #[derive(Debug, Default, Args)]

@@ -5,8 +5,8 @@ use clap::Args;
 use engine_json::{ApiVersion, Version};
 use serde_json::{Value, json};
 
+use crate::Context;
 use crate::engine::Route;
-use crate::{Context, format};
 
 /// How versions are shown.
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use crate::table;
 use crate::template::{Error, Missing, Template};
 
 /// A list that can be shown.
-pub(crate) struct Listing {
+pub struct Listing {
     /// Columns of the table, each with its heading, in order.
     pub columns: &'static [(&'static str, &'static str)],
     /// Further fields that templates may use, with their headings.
@@ -17,7 +17,7 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// Shows the rows as `format` asks, or as a table.
-    pub(crate) fn show(&self, format: Option<&str>) -> Result<String, Error> {
+    pub fn show(&self, format: Option<&str>) -> Result<String, Error> {
         let format = format.unwrap_or("table").trim().replace("\\t", "\t").replace("\\n", "\n");
         if format == "json" {
             return Ok(self.rows.iter().map(|row| crate::json::compact(row) + "\n").collect());
@@ -51,7 +51,7 @@ impl Listing {
 }
 
 /// Shows one object as `format` asks: JSON or a template.
-pub(crate) fn object(value: &Value, format: &str) -> Result<String, Error> {
+pub fn object(value: &Value, format: &str) -> Result<String, Error> {
     if format == "json" {
         return Ok(crate::json::compact(value));
     }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 /// Compares two texts, taking runs of digits as numbers.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+pub fn compare(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a, b);
     loop {
         let (Some(x), Some(y)) = (a.chars().next(), b.chars().next()) else {

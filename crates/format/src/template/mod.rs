@@ -12,14 +12,14 @@ use serde_json::Value;
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Template {
+pub(crate) struct Template {
     nodes: Vec<Node>,
     missing: Missing,
 }
 
 /// What a field that does not exist is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub(crate) enum Missing {
     /// A mistake of the template's author.
     Refused,
     /// Empty: the API leaves empty fields out of its JSON.
@@ -39,12 +39,12 @@ impl Error {
 
 impl Template {
     /// Parses a template.
-    pub fn parse(text: &str, missing: Missing) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str, missing: Missing) -> Result<Self, Error> {
         Ok(Self { nodes: parser::parse(lexer::lex(text)?)?, missing })
     }
 
     /// Applies it to a value.
-    pub fn render(&self, value: &Value) -> Result<String, Error> {
+    pub(crate) fn render(&self, value: &Value) -> Result<String, Error> {
         evaluate::render(&self.nodes, value, self.missing)
     }
 }

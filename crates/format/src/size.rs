@@ -3,10 +3,10 @@
 /// A text that is no size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid size: '{0}'")]
-pub(crate) struct Error(String);
+pub struct Error(String);
 
 /// Reads a size such as `64m` or `1.5GiB`, in units of 1024.
-pub(crate) fn parse(text: &str) -> Result<i64, Error> {
+pub fn parse(text: &str) -> Result<i64, Error> {
     let refuse = || Error(text.to_owned());
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number: f64 = text[..digits].parse().map_err(|_| refuse())?;
@@ -25,12 +25,12 @@ pub(crate) fn parse(text: &str) -> Result<i64, Error> {
 }
 
 /// Writes a size in units of 1000 with three digits: `188MB`.
-pub(crate) fn decimal(bytes: i64) -> String {
+pub fn decimal(bytes: i64) -> String {
     scaled(bytes, 1000.0, 3, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
 /// Writes a size in units of 1024 with four digits: `7.721GiB`.
-pub(crate) fn binary(bytes: i64) -> String {
+pub fn binary(bytes: i64) -> String {
     scaled(bytes, 1024.0, 4, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
 }
 

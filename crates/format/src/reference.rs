@@ -2,7 +2,7 @@
 
 /// A name of an image, cut into its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reference<'a> {
+pub struct Reference<'a> {
     /// Everything before tag and digest.
     pub name: &'a str,
     /// The tag, if one is written.
@@ -13,7 +13,7 @@ pub(crate) struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     /// Cuts a name.
-    pub(crate) fn of(text: &'a str) -> Self {
+    pub fn of(text: &'a str) -> Self {
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest)),
             None => (text, None),
@@ -26,7 +26,7 @@ impl<'a> Reference<'a> {
     }
 
     /// Returns the name in full, with the registry that is meant when none is written.
-    pub(crate) fn canonical(&self) -> String {
+    pub fn canonical(&self) -> String {
         match self.name.split_once('/') {
             None => format!("docker.io/library/{}", self.name),
             Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => self.name.to_owned(),
@@ -36,7 +36,7 @@ impl<'a> Reference<'a> {
 }
 
 /// Adds `latest` to a name that has neither tag nor digest.
-pub(crate) fn with_tag(text: &str) -> String {
+pub fn with_tag(text: &str) -> String {
     match Reference::of(text) {
         Reference { name, tag: None, digest: None } => format!("{name}:latest"),
         Reference { .. } => text.to_owned(),
@@ -44,7 +44,7 @@ pub(crate) fn with_tag(text: &str) -> String {
 }
 
 /// Takes the digest from a name that has a tag.
-pub(crate) fn without_digest(text: &str) -> String {
+pub fn without_digest(text: &str) -> String {
     match Reference::of(text) {
         Reference { name, tag: Some(tag), digest: Some(_) } => format!("{name}:{tag}"),
         Reference { .. } => text.to_owned(),

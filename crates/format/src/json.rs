@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 /// Prints on one line, with `<`, `>` and `&` escaped as Go does.
-pub(crate) fn compact(value: &impl Serialize) -> String {
+pub fn compact(value: &impl Serialize) -> String {
     escape(serde_json::to_string(value).expect("values from the API are always JSON"))
 }
 
 /// Sets JSON on several lines with Docker's four spaces, keeping the order of fields.
-pub(crate) fn indent(json: &str) -> String {
+pub fn indent(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let mut depth = 0;
     let (mut in_string, mut escaped) = (false, false);

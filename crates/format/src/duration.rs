@@ -4,23 +4,34 @@ use std::time::Duration;
 
 /// A text that is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// It is not made of numbers and units, or too long.
     #[error("time: invalid duration {text:?}")]
-    Unreadable { text: String },
+    Unreadable {
+        /// The text.
+        text: String,
+    },
     /// A number stands without a unit.
     #[error("time: missing unit in duration {text:?}")]
-    MissingUnit { text: String },
+    MissingUnit {
+        /// The text.
+        text: String,
+    },
     /// A unit is not one of Go's.
     #[error("time: unknown unit {unit:?} in duration {text:?}")]
-    UnknownUnit { unit: String, text: String },
+    UnknownUnit {
+        /// The unit.
+        unit: String,
+        /// The text.
+        text: String,
+    },
 }
 
 const UNITS: [(&str, f64); 8] =
     [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
 
 /// Reads a duration such as `1h30m` or `500ms`, as nanoseconds.
-pub(crate) fn parse(text: &str) -> Result<i64, Error> {
+pub fn parse(text: &str) -> Result<i64, Error> {
     let unreadable = || Error::Unreadable { text: text.to_owned() };
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
@@ -57,7 +68,7 @@ pub(crate) fn parse(text: &str) -> Result<i64, Error> {
 }
 
 /// Writes nanoseconds as Go does: `1h0m5s`, `1.5s`, `500ms`.
-pub(crate) fn show(nanoseconds: i64) -> String {
+pub fn show(nanoseconds: i64) -> String {
     let sign = if nanoseconds < 0 { "-" } else { "" };
     let total = nanoseconds.unsigned_abs();
     if total == 0 {
@@ -81,12 +92,12 @@ pub(crate) fn show(nanoseconds: i64) -> String {
 }
 
 /// Writes a time in UTC as Go prints one: `2006-01-02T15:04:05.5Z` becomes `2006-01-02 15:04:05.5 +0000 UTC`.
-pub(crate) fn go_time(utc: &str) -> String {
+pub fn go_time(utc: &str) -> String {
     utc.replace('T', " ").replace('Z', " +0000 UTC")
 }
 
 /// Tells a length of time to a person, as Docker does: `About a minute`, `3 days`.
-pub(crate) fn human(duration: Duration) -> String {
+pub fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours) = (seconds / 60, (duration.as_secs_f64() / 3600.0).round() as u64);
     match (seconds, minutes, hours) {
