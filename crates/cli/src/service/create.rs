@@ -3,8 +3,8 @@
 use anyhow::Result;
 use clap::Args;
 use engine_json::{NetworkInspect, ServiceCreated, ServiceSpec};
+use service_flags::Creation;
 
-use super::creation::Creation;
 use super::{Registry, Waiting, converge, environment, image};
 use crate::engine::{Route, escape_path};
 use crate::{Context, credentials};

@@ -1,29 +1,18 @@
 //! `service`: what runs in the cluster.
 
-mod change;
 mod converge;
 mod create;
-mod creation;
-mod edit;
-mod health;
 mod image;
 mod inspect;
-mod invalid;
 mod logs;
 mod ls;
-mod mount;
-mod pairs;
-mod port;
 mod pretty;
 mod progress;
 mod ps;
 mod rm;
 mod rollback;
-mod rollout;
-mod scalars;
 mod scale;
 mod update;
-mod words;
 
 use anyhow::Result;
 use clap::Subcommand;

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use clap::Args;
 use engine_json::ServiceSpec;
+use service_flags::Change;
 
-use super::change::Change;
 use super::create::network_id;
 use super::{Kind, Registry, Waiting, converge, environment, find, image, rollback, write};
 use crate::Context;

@@ -24,7 +24,7 @@ const OWNERS: &[(&[&str], &[&str])] = &[
     (&["rcgen", "x509-parser"], &["identity", "image"]),
     (&["axum"], &["docker-api"]),
     (&["imbl"], &["store"]),
-    (&["clap"], &["cli", "drover", "xtask"]),
+    (&["clap"], &["service-flags", "cli", "drover", "xtask"]),
     (&["anyhow"], &["cli", "drover", "xtask", "tests"]),
 ];
 

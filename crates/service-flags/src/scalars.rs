@@ -4,10 +4,10 @@ use clap::Args;
 use engine_json::{ContainerSpec, Replicated, ServiceSpec, TaskSpec};
 use format::{duration, size};
 
-use super::health::Health;
-use super::invalid::{Result, refuse};
-use super::rollout::Rollout;
-use super::{pairs, words};
+use crate::health::Health;
+use crate::invalid::{Result, refuse};
+use crate::rollout::Rollout;
+use crate::{pairs, words};
 
 /// Flags with one value.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub struct Scalars {
     read_only: Option<bool>,
     /// How many tasks
     #[arg(long, value_name = "COUNT")]
-    pub(super) replicas: Option<u64>,
+    pub(crate) replicas: Option<u64>,
     /// How many tasks one node may run; 0 means without limit
     #[arg(long, value_name = "COUNT")]
     replicas_max_per_node: Option<u64>,
@@ -86,7 +86,7 @@ pub struct Scalars {
 
 impl Scalars {
     /// Writes what is given into a spec.
-    pub(super) fn apply(&self, spec: &mut ServiceSpec) -> Result<()> {
+    pub(crate) fn apply(&self, spec: &mut ServiceSpec) -> Result<()> {
         self.mode(spec)?;
         if let Some(mode) = &self.endpoint_mode {
             spec.endpoint_spec.get_or_insert_default().mode.clone_from(mode);

@@ -8,11 +8,11 @@ use engine_json::{
 };
 use format::reference::with_tag;
 
-use super::invalid::{Result, refuse};
-use super::pairs::Environment;
-use super::port::Ports;
-use super::scalars::Scalars;
-use super::{mount, pairs};
+use crate::invalid::{Result, refuse};
+use crate::pairs::Environment;
+use crate::port::Ports;
+use crate::scalars::Scalars;
+use crate::{mount, pairs};
 
 /// The flags that say what a new service is.
 #[derive(Debug, Args)]

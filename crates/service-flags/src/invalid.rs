@@ -5,15 +5,15 @@
 #[error("{0}")]
 pub struct Invalid(String);
 
-pub(super) type Result<T, E = Invalid> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = Invalid> = std::result::Result<T, E>;
 
 impl Invalid {
-    pub(super) fn because(why: impl Into<String>) -> Self {
+    pub(crate) fn because(why: impl Into<String>) -> Self {
         Self(why.into())
     }
 }
 
 /// Refuses a value.
-pub(super) fn refuse<T>(why: impl Into<String>) -> Result<T> {
+pub(crate) fn refuse<T>(why: impl Into<String>) -> Result<T> {
     Err(Invalid::because(why))
 }

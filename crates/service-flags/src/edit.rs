@@ -8,9 +8,9 @@ use engine_json::{
     ServiceSpec, SpreadOver, Ulimit,
 };
 
-use super::pairs::Environment;
-use super::port::Ports;
-use super::{mount, pairs};
+use crate::pairs::Environment;
+use crate::port::Ports;
+use crate::{mount, pairs};
 
 /// Edits of lists.
 #[derive(Debug, Args)]
@@ -89,10 +89,10 @@ pub struct Edits {
     mount_rm: Vec<String>,
     /// Add a network
     #[arg(long, value_name = "NETWORK", value_parser = pairs::network)]
-    pub(super) network_add: Vec<NetworkAttachmentConfig>,
+    pub(crate) network_add: Vec<NetworkAttachmentConfig>,
     /// Take a network away
     #[arg(long, value_name = "NETWORK")]
-    pub(super) network_rm: Vec<String>,
+    pub(crate) network_rm: Vec<String>,
     /// Add a placement preference
     #[arg(long, value_name = "PREFERENCE", value_parser = pairs::spread)]
     placement_pref_add: Vec<String>,
@@ -121,7 +121,7 @@ pub struct Edits {
 
 impl Edits {
     /// Edits a spec; networks are named by id there, and edited by the caller.
-    pub(super) fn apply(&self, spec: &mut ServiceSpec, environment: Environment<'_>) {
+    pub(crate) fn apply(&self, spec: &mut ServiceSpec, environment: Environment<'_>) {
         map(&mut spec.labels, &self.label_rm, &self.label_add);
         within(&mut spec.endpoint_spec, |endpoint| self.ports(&mut endpoint.ports));
         let task = &mut spec.task_template;

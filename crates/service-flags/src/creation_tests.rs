@@ -25,15 +25,15 @@ fn check(line: &str, expected: &str) {
 
 #[test]
 fn a_plain_service_is_dockers() {
-    check("--name web nginx", include_str!("../../../engine-json/src/payloads/web.json"));
+    check("--name web nginx", include_str!("../../engine-json/src/payloads/web.json"));
     check(
         "--name j --mode replicated-job --replicas 5 --max-concurrent 2 --no-healthcheck alpine",
-        include_str!("../../../engine-json/src/payloads/j.json"),
+        include_str!("../../engine-json/src/payloads/j.json"),
     );
-    check("--name gj --mode global-job alpine", include_str!("../../../engine-json/src/payloads/gj.json"));
+    check("--name gj --mode global-job alpine", include_str!("../../engine-json/src/payloads/gj.json"));
     check(
         "--name g --mode global --restart-condition any alpine",
-        include_str!("../../../engine-json/src/payloads/g.json"),
+        include_str!("../../engine-json/src/payloads/g.json"),
     );
 }
 
@@ -58,7 +58,7 @@ fn every_flag_writes_what_docker_writes() {
     let mut words: Vec<&str> = line.split_whitespace().collect();
     words.extend(["--entrypoint", "sh -c", "alpine", "a", "b", "c"]);
     let expected: Value =
-        serde_json::from_str(include_str!("../../../engine-json/src/payloads/full.json")).unwrap();
+        serde_json::from_str(include_str!("../../engine-json/src/payloads/full.json")).unwrap();
 
     assert_eq!(body(&words).unwrap(), expected);
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use engine_json::{ContainerSpec, Healthcheck};
 use format::duration;
 
-use super::invalid::{Result, refuse};
+use crate::invalid::{Result, refuse};
 
 /// Flags of the health check.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub struct Health {
 
 impl Health {
     /// Writes what is given into a spec.
-    pub(super) fn apply(&self, container: &mut ContainerSpec) -> Result<()> {
+    pub(crate) fn apply(&self, container: &mut ContainerSpec) -> Result<()> {
         let Self {
             health_cmd,
             health_interval,

@@ -1,9 +1,9 @@
 //! Cutting values of flags into words.
 
-use super::invalid::{Result, refuse};
+use crate::invalid::{Result, refuse};
 
 /// Cuts a command as a shell would: at spaces, with quotes and backslashes.
-pub(super) fn shell(text: &str) -> Result<Vec<String>> {
+pub(crate) fn shell(text: &str) -> Result<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -34,7 +34,7 @@ pub(super) fn shell(text: &str) -> Result<Vec<String>> {
 }
 
 /// Cuts at commas, except inside double quotes, as Docker does in `key=value,key=value`.
-pub(super) fn commas(text: &str) -> Result<Vec<String>> {
+pub(crate) fn commas(text: &str) -> Result<Vec<String>> {
     let mut fields = vec![String::new()];
     let mut is_quoted = false;
     for c in text.chars() {

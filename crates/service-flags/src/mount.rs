@@ -3,11 +3,11 @@
 use engine_json::{BindOptions, Driver, ImageOptions, Mount, TmpfsOptions, VolumeOptions};
 use format::size;
 
-use super::invalid::{Invalid, Result, refuse};
-use super::words;
+use crate::invalid::{Invalid, Result, refuse};
+use crate::words;
 
 /// Reads one `--mount`: `type=,source=,target=,…`.
-pub(super) fn parse(text: &str) -> Result<Mount> {
+pub(crate) fn parse(text: &str) -> Result<Mount> {
     let mut mount = Mount { kind: "volume".into(), ..Mount::default() };
     for field in words::commas(text)? {
         let (key, value) = match field.split_once('=') {

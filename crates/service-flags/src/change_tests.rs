@@ -22,7 +22,7 @@ fn edited(line: &str, before: &str) -> Value {
 #[test]
 fn nothing_else_changes() {
     for before in [
-        include_str!("../../../engine-json/src/payloads/full.json"),
+        include_str!("../../engine-json/src/payloads/full.json"),
         r#"{"Name":"x","Labels":{},"TaskTemplate":{"ContainerSpec":{"Image":"i"},"ForceUpdate":0},"Mode":{"Replicated":{"Replicas":1}}}"#,
     ] {
         let mut expected: Value = serde_json::from_str(before).unwrap();
@@ -39,7 +39,7 @@ fn edits_are_dockers() {
          --force --args x --constraint-add node.role==manager --constraint-rm node.role==worker --mount-rm /v \
          --mount-add type=volume,source=z,target=/z --host-add zz:9.9.9.9 --host-rm a --limit-cpu 1 --replicas 5 \
          --rollback-parallelism 3 --cap-add CHOWN --ulimit-rm nofile --dns-rm 8.8.8.8 --generic-resource-add gpu=2",
-        include_str!("../../../engine-json/src/payloads/full.json"),
+        include_str!("../../engine-json/src/payloads/full.json"),
     );
 
     let container = &after["TaskTemplate"]["ContainerSpec"];

@@ -2,15 +2,15 @@
 
 use engine_json::PortConfig;
 
-use super::invalid::{Invalid, Result, refuse};
-use super::words;
+use crate::invalid::{Invalid, Result, refuse};
+use crate::words;
 
 /// The ports of one flag, which may name a range.
 #[derive(Debug, Clone)]
-pub(super) struct Ports(pub Vec<PortConfig>);
+pub(crate) struct Ports(pub Vec<PortConfig>);
 
 impl Ports {
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         parse(text).map(Self)
     }
 }

@@ -4,11 +4,11 @@ use clap::Args;
 use engine_json::{NetworkAttachmentConfig, ServiceSpec};
 use format::reference::with_tag;
 
-use super::edit::Edits;
-use super::invalid::Result;
-use super::pairs::Environment;
-use super::scalars::Scalars;
-use super::words;
+use crate::edit::Edits;
+use crate::invalid::Result;
+use crate::pairs::Environment;
+use crate::scalars::Scalars;
+use crate::words;
 
 /// The flags that say what changes in a service.
 #[derive(Debug, Args)]

@@ -2,20 +2,20 @@
 
 use engine_json::{DiscreteResource, GenericResource, NetworkAttachmentConfig, Ulimit};
 
-use super::invalid::{Invalid, Result, refuse};
-use super::words;
+use crate::invalid::{Invalid, Result, refuse};
+use crate::words;
 
 /// Looks up a variable in the environment of whoever gives the flags.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads `KEY=VALUE` or `KEY`.
-pub(super) fn label(text: &str) -> (String, String) {
+pub(crate) fn label(text: &str) -> (String, String) {
     let (key, value) = text.split_once('=').unwrap_or((text, ""));
     (key.to_owned(), value.to_owned())
 }
 
 /// Reads `KEY=VALUE` or `KEY`, which must have a name.
-pub(super) fn variable(text: &str) -> Result<String> {
+pub(crate) fn variable(text: &str) -> Result<String> {
     if text.is_empty() || text.starts_with('=') {
         return refuse(format!("invalid environment variable: {text}"));
     }
@@ -23,13 +23,13 @@ pub(super) fn variable(text: &str) -> Result<String> {
 }
 
 /// Completes a variable without a value by the one it has in `environment`, if it has one there.
-pub(super) fn completed(variable: &str, environment: Environment<'_>) -> String {
+pub(crate) fn completed(variable: &str, environment: Environment<'_>) -> String {
     let value = if variable.contains('=') { None } else { environment(variable) };
     value.map_or_else(|| variable.to_owned(), |value| format!("{variable}={value}"))
 }
 
 /// Reads a file of `KEY=VALUE` lines; empty lines and those that begin with `#` do not count.
-pub(super) fn variables(path: &str) -> Result<Vec<String>> {
+pub(crate) fn variables(path: &str) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Invalid::because(format!("read environment file {path}: {error}")))?;
     let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -37,12 +37,12 @@ pub(super) fn variables(path: &str) -> Result<Vec<String>> {
 }
 
 /// Returns the name of a variable.
-pub(super) fn name_of(variable: &str) -> &str {
+pub(crate) fn name_of(variable: &str) -> &str {
     variable.split('=').next().unwrap_or_default()
 }
 
 /// Puts a variable into a list, in place of one of the same name.
-pub(super) fn set_variable(list: &mut Vec<String>, variable: String) {
+pub(crate) fn set_variable(list: &mut Vec<String>, variable: String) {
     match list.iter_mut().find(|known| name_of(known) == name_of(&variable)) {
         Some(known) => *known = variable,
         None => list.push(variable),
@@ -50,7 +50,7 @@ pub(super) fn set_variable(list: &mut Vec<String>, variable: String) {
 }
 
 /// Reads `HOST:ADDRESS` into a line of `/etc/hosts`.
-pub(super) fn host(text: &str) -> Result<String> {
+pub(crate) fn host(text: &str) -> Result<String> {
     let at = text
         .find([':', '='])
         .ok_or_else(|| Invalid::because(format!("bad format for add-host: {text:?}")))?;
@@ -62,7 +62,7 @@ pub(super) fn host(text: &str) -> Result<String> {
 }
 
 /// Reads `NAME=SOFT[:HARD]`.
-pub(super) fn ulimit(text: &str) -> Result<Ulimit> {
+pub(crate) fn ulimit(text: &str) -> Result<Ulimit> {
     let wrong = || Invalid::because(format!("invalid ulimit argument: {text}: expected NAME=SOFT[:HARD]"));
     let (name, limits) = text.split_once('=').ok_or_else(wrong)?;
     let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
@@ -76,7 +76,7 @@ pub(super) fn ulimit(text: &str) -> Result<Ulimit> {
 }
 
 /// Reads `KIND=COUNT`.
-pub(super) fn generic_resource(text: &str) -> Result<GenericResource> {
+pub(crate) fn generic_resource(text: &str) -> Result<GenericResource> {
     let (kind, value) = text.split_once('=').ok_or_else(|| {
         Invalid::because(format!("invalid generic-resource request `{text}`, expected KIND=COUNT"))
     })?;
@@ -90,14 +90,14 @@ pub(super) fn generic_resource(text: &str) -> Result<GenericResource> {
 }
 
 /// Returns the kind of a counted or named resource.
-pub(super) fn kind_of(resource: &GenericResource) -> &str {
+pub(crate) fn kind_of(resource: &GenericResource) -> &str {
     let discrete = resource.discrete_resource_spec.as_ref().map(|discrete| discrete.kind.as_str());
     let named = resource.named_resource_spec.as_ref().map(|named| named.kind.as_str());
     discrete.or(named).unwrap_or_default()
 }
 
 /// Writes a capability as the API has it: `NET_ADMIN` becomes `CAP_NET_ADMIN`.
-pub(super) fn capability(text: &str) -> String {
+pub(crate) fn capability(text: &str) -> String {
     let upper = text.trim().to_ascii_uppercase();
     if upper == "ALL" || upper == "RESET" || upper.starts_with("CAP_") {
         upper
@@ -107,7 +107,7 @@ pub(super) fn capability(text: &str) -> String {
 }
 
 /// Reads `spread=LABEL`.
-pub(super) fn spread(text: &str) -> Result<String> {
+pub(crate) fn spread(text: &str) -> Result<String> {
     match text.split_once('=') {
         Some((strategy, label)) if strategy.eq_ignore_ascii_case("spread") && !label.is_empty() => {
             Ok(label.to_owned())
@@ -120,7 +120,7 @@ pub(super) fn spread(text: &str) -> Result<String> {
 }
 
 /// Reads a network's name, or `name=,alias=,driver-opt=`.
-pub(super) fn network(text: &str) -> Result<NetworkAttachmentConfig> {
+pub(crate) fn network(text: &str) -> Result<NetworkAttachmentConfig> {
     let mut network = NetworkAttachmentConfig::default();
     if !text.contains('=') {
         network.target = text.to_owned();
@@ -145,7 +145,7 @@ pub(super) fn network(text: &str) -> Result<NetworkAttachmentConfig> {
 }
 
 /// Reads a number of CPUs as billionths.
-pub(super) fn cpus(text: &str) -> Result<i64> {
+pub(crate) fn cpus(text: &str) -> Result<i64> {
     let wrong = || Invalid::because(format!("failed to parse {text:?} as a number of CPUs such as 0.5"));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 9 {

@@ -74,7 +74,7 @@ struct Six<'a> {
 
 impl Rollout {
     /// Writes what is given into a spec.
-    pub(super) fn apply(&self, spec: &mut ServiceSpec) {
+    pub(crate) fn apply(&self, spec: &mut ServiceSpec) {
         self.restart(&mut spec.task_template.restart_policy);
         Six {
             parallelism: self.update_parallelism,
