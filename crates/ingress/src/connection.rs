@@ -1,8 +1,12 @@
 //! Serves one client: picks a backend, tries another if that fails, and relays.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -27,17 +31,7 @@ pub(crate) async fn serve(mut client: TcpStream, visit: Visit, patience: Patienc
     let members = visit.port().members();
     let mut tried = Vec::new();
     let mut opening = Opening::new(patience.repeat_bytes_max);
-    while tried.len() < patience.attempts_max {
-        let Some(index) = pick(&members, &tried) else { break };
-        tried.push(index);
-        let counted = members[index].begin();
-        let is_last = tried.len() == patience.attempts_max.min(members.len());
-        let limit = if is_last { patience.connect_last } else { patience.connect };
-        let Ok(mut server) = connect(&counted, limit).await else {
-            counted.failed(patience.avoid_failed);
-            continue;
-        };
-        counted.answered();
+    while let Some((counted, mut server)) = reach(&members, &mut tried, patience).await {
         match relay(&mut client, &mut server, opening, &counted).await {
             End::Closed => return,
             End::Broken => {
@@ -55,13 +49,60 @@ pub(crate) async fn serve(mut client: TcpStream, visit: Visit, patience: Patienc
     reset(&client);
 }
 
-fn pick(members: &[std::sync::Arc<Member>], tried: &[usize]) -> Option<usize> {
+/// Connects to a backend that was not tried; while one is slow to accept, others are asked as well, and the first to
+/// accept has the client.
+async fn reach(
+    members: &[Arc<Member>],
+    tried: &mut Vec<usize>,
+    patience: Patience,
+) -> Option<(Use, TcpStream)> {
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        let next = if tried.len() < patience.attempts_max { pick(members, tried) } else { None };
+        if let Some(index) = next {
+            tried.push(index);
+            attempts.push(attempt(members[index].begin(), patience));
+        } else if attempts.is_empty() {
+            return None;
+        }
+        tokio::select! {
+            Some(reached) = attempts.next() => if reached.is_some() { return reached },
+            () = tokio::time::sleep(patience.connect), if next.is_some() => {}
+        }
+    }
+}
+
+/// Connects to one backend, which others avoid as soon as it is slow.
+async fn attempt(counted: Use, patience: Patience) -> Option<(Use, TcpStream)> {
+    let connecting = connect(counted.backend().address);
+    tokio::pin!(connecting);
+    let mut connected = timeout(patience.connect, &mut connecting).await;
+    let is_slow = connected.is_err();
+    if is_slow {
+        counted.failed(patience.avoid_failed);
+        connected = timeout(patience.connect_last, connecting).await;
+    }
+    match connected {
+        Ok(Ok(server)) => {
+            counted.answered();
+            Some((counted, server))
+        }
+        Ok(Err(_)) | Err(_) => {
+            if !is_slow {
+                counted.failed(patience.avoid_failed);
+            }
+            None
+        }
+    }
+}
+
+fn pick(members: &[Arc<Member>], tried: &[usize]) -> Option<usize> {
     let state = |index: usize| if tried.contains(&index) { State::Tried } else { members[index].state() };
     choose(members.len(), state, |below| rand::random_range(0..below))
 }
 
-async fn connect(counted: &Use, patience: Duration) -> io::Result<TcpStream> {
-    let server = timeout(patience, TcpStream::connect(counted.backend().address)).await??;
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let server = TcpStream::connect(address).await?;
     server.set_nodelay(true)?;
     // A backend whose node died must not hold the connection for ever.
     SockRef::from(&server).set_keepalive(true)?;

@@ -29,11 +29,11 @@ pub struct Config {
     pub threads: usize,
     /// Moves a worker thread to where backends can be reached.
     pub on_thread_start: ThreadStart,
-    /// How long a backend may take to accept a connection before another is tried.
+    /// How long a backend may take to accept a connection before another is asked as well.
     pub connect_timeout: Duration,
-    /// The same for a backend that no other can stand in for: time for the kernel to ask it again.
+    /// How much longer it may then take while no other accepts: time for the kernel to ask it again.
     pub connect_timeout_last: Duration,
-    /// How many backends are tried for one client.
+    /// How many backends are tried for one client: more than one dead node usually has.
     pub attempts_max: usize,
     /// How long a backend that failed is avoided while others are there.
     pub avoid_failed: Duration,
@@ -48,9 +48,10 @@ impl Default for Config {
         Config {
             threads,
             on_thread_start: Arc::new(|| Ok(())),
-            connect_timeout: Duration::from_secs(1),
+            // Several times what a healthy network takes, and short enough that a client hardly notices a dead node.
+            connect_timeout: Duration::from_millis(200),
             connect_timeout_last: Duration::from_secs(4),
-            attempts_max: 3,
+            attempts_max: 5,
             avoid_failed: Duration::from_secs(2),
             repeat_bytes_max: 16 * 1024,
         }
