@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Context;
-use consensus::{ClusterState, Proposer, Raft, Start};
+use anyhow::{Context, bail};
+use consensus::{ClusterState, Proposer, Raft, Role, Start};
 use control::{Admission, Control};
 use dispatcher::{Dispatcher, Managers};
 use identity::{CaServer, Tls};
@@ -80,6 +80,22 @@ impl Manager {
         loops.spawn(follow_members(proposer.clone(), managers_in));
         loops.spawn(serve(given.listener, given.tls, routes.routes(), stopped));
         Ok(Self { control: Control::new(proposer, clock::now), dispatcher, managers, raft, stop, loops })
+    }
+
+    /// Waits until this manager votes and knows its leader: from then on the cluster can do without the one that let
+    /// it in, and its own node finds itself in the log.
+    pub async fn caught_up(&self) -> anyhow::Result<()> {
+        let mut statuses = self.raft.status();
+        let status = statuses.wait_for(|status| match status.role {
+            Role::Leader | Role::Follower | Role::Candidate => status.leader.is_some(),
+            Role::Learner => false,
+            Role::Removed => true,
+        });
+        let status = status.await.context("the cluster's log ended")?;
+        if status.role == Role::Removed {
+            bail!("this node was removed from the cluster while it joined");
+        }
+        Ok(())
     }
 
     /// Returns the log's handle.

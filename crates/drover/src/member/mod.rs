@@ -146,6 +146,7 @@ impl Member {
         let role = identity.role();
         let tls = Tls::new(identity);
         let advertise = place.addresses.advertise;
+        let joins = matches!(way_in.start, Start::Join { .. });
         let manager = match role {
             Role::Manager => {
                 let listener = match way_in.listener {
@@ -158,6 +159,9 @@ impl Member {
             }
             Role::Worker => None,
         };
+        if let (Some(manager), true) = (&manager, joins) {
+            manager.caught_up().await?;
+        }
         if let (Some(manager), Some(founding)) = (&manager, way_in.founding) {
             let first = manager.control.proposer().propose(control::found(founding));
             first.await.context("write the first entry of the log")?;
