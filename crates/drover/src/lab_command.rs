@@ -29,6 +29,9 @@ pub enum Command {
         /// How much the daemons log.
         #[arg(long, default_value = "info")]
         log_level: String,
+        /// A registry (HOST or HOST:PORT) that all hosts may reach without TLS; repeatable.
+        #[arg(long = "insecure-registry", value_name = "REGISTRY")]
+        insecure_registries: Vec<String>,
         #[command(flatten)]
         which: Which,
     },
@@ -123,8 +126,12 @@ impl Which {
 /// Runs a command of the lab.
 pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Up { managers, workers, no_init, log_level, which } => {
-            up(&which, managers, workers, no_init, &log_level)
+        Command::Up { managers, workers, no_init, log_level, insecure_registries, which } => {
+            let mut flags = vec!["--log-level".to_owned(), log_level];
+            for registry in insecure_registries {
+                flags.extend(["--insecure-registry".to_owned(), registry]);
+            }
+            up(&which, managers, workers, no_init, &flags)
         }
         Command::Down { which } => {
             Ok(lab::down(&which.name, &which.folder(), &mut |progress| println!("{progress}"))?)
@@ -166,7 +173,7 @@ fn each(
     hosts.iter().try_for_each(|host| act(&lab, host)).map_err(Into::into)
 }
 
-fn up(which: &Which, managers: u8, workers: u8, no_init: bool, log_level: &str) -> anyhow::Result<()> {
+fn up(which: &Which, managers: u8, workers: u8, no_init: bool, flags: &[String]) -> anyhow::Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!("a lab makes network namespaces, which only root may: run it as root");
     }
@@ -175,7 +182,7 @@ fn up(which: &Which, managers: u8, workers: u8, no_init: bool, log_level: &str) 
     let spec = Spec { name: which.name.clone(), managers, workers, folder: which.folder() };
     let lab = Lab::create(&spec, &mut |progress| println!("{progress}"))?;
     for host in lab.hosts() {
-        let args = ["daemon", "--log-level", log_level, "--hostname", &host.name].map(str::to_owned);
+        let args = ["daemon", "--hostname", &host.name].map(str::to_owned);
         let placed = [
             ("--data-root", host.data().display().to_string()),
             ("--listen", host.endpoint()),
@@ -183,6 +190,7 @@ fn up(which: &Which, managers: u8, workers: u8, no_init: bool, log_level: &str) 
         ];
         let args =
             args.into_iter().chain(placed.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]));
+        let args = args.chain(flags.iter().cloned());
         lab.spawn(
             &host.name,
             &DaemonCommand { program: program.clone(), args: args.collect(), env: Vec::new() },
