@@ -5,7 +5,7 @@ use bytes::Bytes;
 use format::json;
 use serde_json::Value;
 
-use crate::Context;
+use crate::{Context, conclude};
 
 /// Shows what was found, and then tells what was not: as JSON, or each object as `template` asks.
 pub(crate) fn show(context: &mut Context, found: Vec<Result<Bytes>>, template: Option<&str>) -> Result<()> {
@@ -26,7 +26,7 @@ pub(crate) fn show(context: &mut Context, found: Vec<Result<Bytes>>, template: O
             }
         }
     }
-    if failures.is_empty() { Ok(()) } else { bail!(failures.join("\n")) }
+    conclude(&failures)
 }
 
 /// Says "no such KIND: NAME" where the daemon answers 404.

@@ -67,6 +67,11 @@ async fn each<T>(
             failures.push(format!("{error:#}"));
         }
     }
+    conclude(&failures)
+}
+
+/// Tells all failures at once, if there are any.
+fn conclude(failures: &[String]) -> anyhow::Result<()> {
     if failures.is_empty() { Ok(()) } else { Err(anyhow::anyhow!(failures.join("\n"))) }
 }
 

@@ -71,6 +71,22 @@ mod tests {
     }
 
     #[test]
+    fn help_begins_with_what_the_command_does() {
+        for (line, says) in [
+            ("service create", "Create a service"),
+            ("service update", "Change a service"),
+            ("swarm init", "Found a cluster"),
+            ("swarm join", "Join a cluster"),
+        ] {
+            let words = std::iter::once("drover").chain(line.split_whitespace()).chain(["--help"]);
+
+            let help = Program::try_parse_from(words).unwrap_err().to_string();
+
+            assert!(help.starts_with(says), "{line}: {help}");
+        }
+    }
+
+    #[test]
     fn every_command_is_well_formed() {
         use clap::CommandFactory as _;
 

@@ -7,7 +7,7 @@ use engine_json::{Node, Task};
 use super::resolve;
 use crate::engine::{Route, escape_path};
 use crate::inspect::{filters, or_missing};
-use crate::{Context, task};
+use crate::{Context, conclude, task};
 
 /// Whose tasks are listed, and how.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     if failures.is_empty() || !tasks.is_empty() {
         task::show(context, tasks, &arguments.options).await?;
     }
-    if failures.is_empty() { Ok(()) } else { Err(anyhow::anyhow!(failures.join("\n"))) }
+    conclude(&failures)
 }
 
 async fn of(context: &Context, name: &str, options: &task::Options) -> Result<Vec<Task>> {

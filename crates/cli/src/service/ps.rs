@@ -6,7 +6,7 @@ use engine_json::{Filters, Service, Task};
 
 use crate::engine::Route;
 use crate::inspect::filters;
-use crate::{Context, task};
+use crate::{Context, conclude, task};
 
 /// Whose tasks are listed, and how.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
         let tasks: Vec<Task> = context.engine.get(Route::new("/tasks").filtered(&filters)).await?;
         task::show(context, tasks, &arguments.options).await?;
     }
-    if missing.is_empty() { Ok(()) } else { bail!(missing.join("\n")) }
+    conclude(&missing)
 }
 
 /// Fetches the services whose names or ids begin with those that are asked for.

@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 
 use super::{Kind, Waiting, converge, find, write};
-use crate::Context;
+use crate::{Context, conclude};
 
 /// Which services get how many tasks.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
             }
         }
     }
-    if failures.is_empty() { Ok(()) } else { bail!(failures.join("\n")) }
+    conclude(&failures)
 }
 
 fn read(text: &str) -> Result<(&str, u64)> {

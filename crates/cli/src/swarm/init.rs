@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use engine_json::{InitRequest, SwarmSpec};
 
+use super::membership::Membership;
 use super::settings::Settings;
 use super::{join_token, unlock_key};
 use crate::Context;
@@ -12,15 +13,8 @@ use crate::engine::Route;
 /// How the cluster is founded.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The address told to other nodes, `ADDRESS|INTERFACE[:PORT]`
-    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
-    advertise_addr: String,
-    /// Whether this node takes tasks
-    #[arg(long, value_parser = ["active", "pause", "drain"], default_value = "active")]
-    availability: String,
-    /// The address or interface of container traffic
-    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
-    data_path_addr: String,
+    #[command(flatten)]
+    membership: Membership,
     /// The UDP port of container traffic, 1024 to 49151; 0 means 4789
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     data_path_port: u32,
@@ -33,9 +27,6 @@ pub struct Arguments {
     /// Go on alone from the state on this node's disk, keeping every object
     #[arg(long)]
     force_new_cluster: bool,
-    /// Where managers listen, `ADDRESS|INTERFACE[:PORT]`
-    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:2377")]
-    listen_addr: String,
     #[command(flatten)]
     settings: Settings,
 }
@@ -45,14 +36,14 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     arguments.settings.apply(&mut spec)?;
     let is_locking = arguments.settings.autolock.unwrap_or(false);
     let request = InitRequest {
-        listen_addr: arguments.listen_addr,
-        advertise_addr: arguments.advertise_addr,
-        data_path_addr: arguments.data_path_addr,
+        listen_addr: arguments.membership.listen_addr,
+        advertise_addr: arguments.membership.advertise_addr,
+        data_path_addr: arguments.membership.data_path_addr,
         data_path_port: arguments.data_path_port,
         force_new_cluster: arguments.force_new_cluster,
         spec,
         auto_lock_managers: is_locking,
-        availability: arguments.availability,
+        availability: arguments.membership.availability,
         default_addr_pool: arguments.default_addr_pool,
         subnet_size: arguments.default_addr_pool_mask_length,
     };

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use engine_json::{Info, JoinRequest};
 
+use super::membership::Membership;
 use crate::Context;
 use crate::engine::Route;
 
@@ -16,28 +17,18 @@ pub struct Arguments {
     /// What lets this node in; `drover swarm join-token` shows it
     #[arg(long, required = true)]
     token: String,
-    /// The address told to other nodes, `ADDRESS|INTERFACE[:PORT]`
-    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
-    advertise_addr: String,
-    /// Whether this node takes tasks
-    #[arg(long, value_parser = ["active", "pause", "drain"], default_value = "active")]
-    availability: String,
-    /// The address or interface of container traffic
-    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
-    data_path_addr: String,
-    /// Where managers listen, `ADDRESS|INTERFACE[:PORT]`
-    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:2377")]
-    listen_addr: String,
+    #[command(flatten)]
+    membership: Membership,
 }
 
 pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<()> {
     let request = JoinRequest {
-        listen_addr: arguments.listen_addr,
-        advertise_addr: arguments.advertise_addr,
-        data_path_addr: arguments.data_path_addr,
+        listen_addr: arguments.membership.listen_addr,
+        advertise_addr: arguments.membership.advertise_addr,
+        data_path_addr: arguments.membership.data_path_addr,
         remote_addrs: vec![arguments.remote],
         join_token: arguments.token,
-        availability: arguments.availability,
+        availability: arguments.membership.availability,
     };
     context.engine.post_plain(Route::new("/swarm/join"), &request).await?;
     let info: Info = context.engine.get(Route::new("/info")).await?;

@@ -6,6 +6,7 @@ mod inspect;
 mod join;
 mod join_token;
 mod leave;
+mod membership;
 mod settings;
 mod unlock;
 mod unlock_key;

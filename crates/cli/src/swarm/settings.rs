@@ -6,7 +6,7 @@ use engine_json::SwarmSpec;
 use format::duration;
 
 /// Settings of the cluster.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 pub struct Settings {
     /// Ask for a key when a manager restarts
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -59,19 +59,6 @@ impl Settings {
 
     /// Claims that nothing is given.
     pub(super) fn is_empty(&self) -> bool {
-        let Self {
-            autolock,
-            cert_expiry,
-            dispatcher_heartbeat,
-            max_snapshots,
-            snapshot_interval,
-            task_history_limit,
-        } = self;
-        autolock.is_none()
-            && cert_expiry.is_none()
-            && dispatcher_heartbeat.is_none()
-            && max_snapshots.is_none()
-            && snapshot_interval.is_none()
-            && task_history_limit.is_none()
+        *self == Self::default()
     }
 }
