@@ -61,9 +61,10 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
 
 /// Tells the command by which other nodes join through this one.
 pub(super) async fn tell(context: &mut Context, node: &str, role: Role) -> Result<()> {
+    // First, since it says so when this node is in no cluster.
+    let token = token(context, role).await?;
     let node: Node = context.engine.get(Route::new(format!("/nodes/{node}"))).await?;
     let Some(manager) = node.manager_status else { return Ok(()) };
-    let token = token(context, role).await?;
     Ok(context.console.line(&format!(
         "To add a {} to this swarm, run the following command:\n\n    drover swarm join --token {token} {}\n",
         role.name(),
