@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use model::{
-    Endpoint, Meta, Mode, PortSpec, Protocol, PublishMode, Service, ServiceId, ServiceSpec, Spec,
-    SpecVersion, UpdateState, UpdateStatus, Version,
+    Endpoint, Meta, Mode, PortSpec, PublishMode, Service, ServiceId, ServiceSpec, Spec, SpecVersion,
+    UpdateState, UpdateStatus, Version,
 };
 use store::{Change, Key, View};
 
-use crate::{Control, Error, error::Kind, find};
+use crate::{Control, Error, error::Kind, find, unsupported};
 
 impl Control {
     /// Makes a service and returns its id.
@@ -132,25 +132,7 @@ fn based_on(view: &View, id: ServiceId, version: Version) -> Result<&Arc<Service
 /// Checks a spec against itself and the cluster, and resolves the names in it.
 fn checked(view: &View, mut spec: ServiceSpec, former: Option<&Service>) -> Result<ServiceSpec, Error> {
     spec.validate()?;
-    match spec.mode {
-        Mode::Replicated { .. } => {}
-        Mode::Global | Mode::ReplicatedJob { .. } | Mode::GlobalJob => {
-            return Err(Error::new(
-                Kind::Unimplemented,
-                "only replicated services are supported: leave out --mode, or use --mode replicated",
-            ));
-        }
-    }
-    if let Some(port) = spec.endpoint.ingress_ports().find(|port| port.protocol != Protocol::Tcp) {
-        return Err(Error::new(
-            Kind::Unimplemented,
-            format!(
-                "port {}/{} cannot be published on every node, only tcp can: use mode=host",
-                port.target,
-                port.protocol.as_str()
-            ),
-        ));
-    }
+    unsupported::refuse(&spec)?;
     for attachment in &mut spec.task.networks {
         let network = find::network(view, &attachment.target)?;
         if network.spec.ingress {
@@ -224,7 +206,7 @@ fn name_taken(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{EndpointMode, EndpointSpec, Timestamp};
+    use model::{EndpointMode, EndpointSpec, Protocol, Timestamp};
     use store::Object;
 
     fn port(published: u16, mode: PublishMode) -> PortSpec {
