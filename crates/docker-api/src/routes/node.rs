@@ -75,9 +75,11 @@ fn shown(control: &control::Control, view: &View, node: &model::Node) -> json::N
     let id = node.id.to_string();
     let member = status.members.iter().find(|member| member.node_id == id);
     let leads = status.leader.as_ref().is_some_and(|leader| leader.node_id == id);
+    // Followers hear the leader only; of each other they know what the leader wrote down.
+    let is_known_down = !status.is_leader() && node.status.state == model::NodeState::Down;
     let manager = member.map(|member| json::ManagerStatus {
         leader: leads,
-        reachability: if member.reachable { "reachable" } else { "unreachable" }.into(),
+        reachability: if member.reachable && !is_known_down { "reachable" } else { "unreachable" }.into(),
         addr: member.address.clone(),
     });
     let tls_info = view.cluster().map(|cluster| super::swarm::tls_info(cluster)).unwrap_or_default();
