@@ -1,1 +1,19 @@
-//! Stories of users, told on a lab of real hosts.
+//! Stories of users, told on labs of real hosts: each brings up hosts of its own with the release binary, uses them as
+//! a person would, breaks them, and looks at what became of it.
+
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod daemon_restart;
+mod docker_client;
+mod first_steps;
+mod lab_itself;
+mod leader_dies;
+mod limits_and_stop;
+mod partition;
+mod pending_reasons;
+mod registry;
+mod rolling_update;
+mod support;
+mod tokens;
+mod worker_dies;

@@ -1,0 +1,111 @@
+//! Labs stand side by side, and leave nothing behind.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Lab, Said, Service, ask, eventually, turn};
+
+#[test]
+fn labs_stand_side_by_side_and_leave_nothing_behind() {
+    let _turn = turn();
+    let before = Traces::of_the_machine();
+    let one = Lab::up("one", 1, 1);
+    let two = Lab::up("two", 1, 1);
+    let twice = Said::by(two.command("up").args(["--managers", "1", "--workers", "1"]));
+    twice.refused(&[two.name(), "take it down first"]);
+    for lab in [&one, &two] {
+        Service::create(lab, "m1", "web", "--replicas 2 --publish 8080:8080 drover/whoami").until_running(2);
+    }
+    for lab in [&one, &two] {
+        eventually(10, "its own hosts answer", || ask(lab.address("w1"), 8080));
+    }
+    assert_ne!(one.address("m1"), two.address("m1"));
+
+    one.down();
+    let said = Said::by(&mut one.command("ps"));
+    said.refused(&[one.name()]);
+    eventually(10, "the other lab goes on", || ask(two.address("w1"), 8080));
+    everything_is_killed(&two);
+    two.down();
+    eventually(10, "nothing stays behind", || {
+        let left = Traces::of_the_machine().beyond(&before, &[one.name(), two.name()]);
+        if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
+    });
+
+    let again = Lab::up("one", 1, 1);
+    eventually(10, "a lab of the same name is fresh", || {
+        let nodes = again.nodes("m1")?;
+        if nodes.values().filter(|(status, _)| status == "Ready").count() == 2 {
+            Ok(())
+        } else {
+            Err(format!("{nodes:?}"))
+        }
+    });
+    assert_eq!(again.drover("m1", "service ls -q").ok(), "");
+}
+
+/// Daemons, shims and containers die at once; what they had made stays for `down`.
+fn everything_is_killed(lab: &Lab) {
+    let mark = format!("drover-{}-", lab.name());
+    for pid in pids() {
+        let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        if cgroup.contains(&mark) {
+            Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+        }
+    }
+}
+
+fn pids() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// What may stay behind on a machine.
+struct Traces(BTreeSet<String>);
+
+impl Traces {
+    fn of_the_machine() -> Self {
+        let mut all = BTreeSet::new();
+        let mut note = |kind: &str, text: String| {
+            all.extend(text.lines().filter(|line| !line.is_empty()).map(|line| format!("{kind} {line}")));
+        };
+        let said = |program: &str, args: &[&str]| {
+            let output = Command::new(program).args(args).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        note("mount", fs::read_to_string("/proc/self/mounts").unwrap());
+        note("cgroup", said("find", &["/sys/fs/cgroup", "-type", "d", "-name", "drover*"]));
+        note("link", said("ip", &["-o", "link"]));
+        note("table", said("nft", &["list", "tables"]));
+        note(
+            "folder",
+            said("find", &["/var/lib/drover-lab", "/run", "/tmp", "-maxdepth", "1", "-name", "*drover*"]),
+        );
+        note("lab", said("ls", &["/var/lib/drover-lab"]));
+        for pid in pids() {
+            // A dead process that nobody has waited for yet has no namespace any more.
+            let Ok(home) = fs::read_link(format!("/proc/{pid}/ns/net")) else { continue };
+            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            note("process", format!("{} {}", home.display(), line.replace('\0', " ")));
+        }
+        Self(all)
+    }
+
+    /// Returns what is here beyond `before` and belongs to one of these labs, or to none that stands.
+    fn beyond(&self, before: &Self, labs: &[&str]) -> Vec<String> {
+        let is_of_other_lab = |line: &str| {
+            let others = fs::read_dir("/var/lib/drover-lab").into_iter().flatten().flatten();
+            let names: Vec<String> =
+                others.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            names.iter().any(|name| line.contains(name.as_str()) && Path::new(name).file_name().is_some())
+        };
+        let fresh = self.0.difference(&before.0);
+        let ours = |line: &&String| labs.iter().any(|lab| line.contains(lab));
+        fresh
+            .filter(|line| ours(line) || (line.contains("drover") && !is_of_other_lab(line)))
+            .cloned()
+            .collect()
+    }
+}

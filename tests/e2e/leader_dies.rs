@@ -1,0 +1,73 @@
+//! The leader's daemon is killed under load, and then every manager's at once.
+
+use crate::support::{Lab, Load, Service, eventually, shown, turn};
+
+const PORT: u16 = 8080;
+
+#[test]
+fn killed_leader_costs_no_container_no_request_and_no_write() {
+    let _turn = turn();
+    let lab = Lab::up("leader", 3, 2);
+    let web = Service::create(&lab, "m1", "web", "--replicas 10 --publish 8080:8080 drover/whoami");
+    web.until_running(10);
+    let leader = lab.leader("m1").unwrap();
+    let other = *["m1", "m2", "m3"].iter().find(|host| **host != leader).unwrap();
+
+    the_others_go_on(&lab, web, &leader, other);
+    acknowledged_writes_survive_all_managers(&lab, web);
+}
+
+fn the_others_go_on(lab: &Lab, web: Service<'_>, leader: &str, other: &str) {
+    let before = lab.all_containers();
+    let load = Load::start(&lab.addresses(&lab.hosts_without(&[leader])), PORT);
+
+    lab.lab("kill", &["--daemon", leader]).ok();
+    let (_, time) = eventually(20, "a write without the old leader", || {
+        lab.drover(other, "service create --detach --name proof --replicas 0 drover/whoami").tried()
+    });
+    println!("the next write was accepted after {}", shown(time));
+    web.seen_from(other).until_running(10);
+    let (_, time) = eventually(20, "the dead manager is seen", || {
+        let nodes = lab.nodes(other)?;
+        let seen = nodes[leader].clone();
+        if seen == ("Down".to_owned(), "Unreachable".to_owned()) { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+    println!("{leader} was seen to be down after {} more", shown(time));
+
+    lab.lab("start", &[leader]).ok();
+    let (_, time) = eventually(20, "the old leader catches up", || {
+        lab.drover(leader, "service inspect proof").tried()?;
+        let (there, here) = (lab.nodes(other)?, lab.nodes(leader)?);
+        let is_well = |(status, manager): &(String, String)| status == "Ready" && manager != "Unreachable";
+        if there == here && here.values().all(is_well) { Ok(()) } else { Err(format!("{there:?} {here:?}")) }
+    });
+    println!("{leader} caught up {} after its start", shown(time));
+    println!("{}", load.stop().all_answered());
+    assert_eq!(lab.all_containers(), before, "no container stopped");
+    lab.drover(leader, "service rm proof").ok();
+}
+
+fn acknowledged_writes_survive_all_managers(lab: &Lab, web: Service<'_>) {
+    let before = lab.all_containers();
+    let load = Load::start(&lab.addresses(&["w1", "w2"]), PORT);
+    let names: Vec<String> = (1..=5).map(|n| format!("kept{n}")).collect();
+    for name in &names {
+        lab.drover("m2", &format!("service create --detach --name {name} --replicas 0 drover/whoami")).ok();
+    }
+
+    lab.lab("kill", &["--daemon", "m1", "m2", "m3"]).ok();
+    lab.lab("start", &["m1", "m2", "m3"]).ok();
+    let (_, time) = eventually(30, "all managers are back", || {
+        let nodes = lab.nodes("m3")?;
+        let is_well = |(status, manager): &(String, String)| status == "Ready" && manager != "Unreachable";
+        if nodes.values().all(is_well) { Ok(()) } else { Err(format!("{nodes:?}")) }
+    });
+    println!("the cluster was whole {} after the start of all managers", shown(time));
+    for host in ["m1", "m2", "m3"] {
+        let kept = lab.drover(host, "service ls --format '{{.Name}}'").ok();
+        assert!(names.iter().all(|name| kept.contains(name.as_str())), "{host} keeps {names:?}: {kept}");
+    }
+    web.until_running(10);
+    println!("{}", load.stop().all_answered());
+    assert_eq!(lab.all_containers(), before, "no container stopped");
+}
