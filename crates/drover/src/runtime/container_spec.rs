@@ -61,7 +61,8 @@ pub fn of(given: &Given<'_>) -> Result<Spec, String> {
         no_new_privileges: privileges.no_new_privileges,
         sysctls: spec.sysctls.clone(),
         ulimits: spec.ulimits.iter().map(ulimit).collect(),
-        oom_score_adj: i32::try_from(spec.oom_score_adj).ok().filter(|adjustment| *adjustment != 0),
+        // Said also where it is 0: the daemon may have one of its own, which is not for containers.
+        oom_score_adj: i32::try_from(spec.oom_score_adj).ok(),
         init: spec.init.unwrap_or(false),
         tty: spec.tty,
         open_stdin: spec.open_stdin,
