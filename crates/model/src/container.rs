@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::image_name::is_image;
 use crate::{Invalid, Labels, Mount, mount};
 
 /// The container of a task.
@@ -68,6 +69,12 @@ impl ContainerSpec {
     pub(crate) fn validate(&self) -> Result<(), Invalid> {
         if self.image.is_empty() {
             return Err(Invalid::because("ContainerSpec: image reference must be provided"));
+        }
+        if !is_image(&self.image) {
+            return Err(Invalid::because(format!(
+                "ContainerSpec: {:?} is not a valid repository/tag",
+                self.image
+            )));
         }
         mount::validate(&self.mounts)?;
         if let Some(healthcheck) = &self.healthcheck {

@@ -9,6 +9,7 @@ mod cluster;
 mod container;
 mod endpoint;
 mod id;
+mod image_name;
 mod invalid;
 mod meta;
 mod mount;
