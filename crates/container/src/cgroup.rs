@@ -1,10 +1,9 @@
 //! The container's cgroups in every hierarchy of this host, version 1 and 2: find, kill, empty, remove.
 //!
-//! The shim lets libcontainer make them; this file needs no living shim to take them away.
+//! The shim makes them, itself or through libcontainer; this file needs no living shim to take them away.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,17 @@ struct Hierarchy {
     controllers: Vec<String>,
 }
 
-/// The version 1 controllers libcontainer makes cgroups for.
+/// A container's cgroup in one hierarchy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cgroup<'a> {
+    /// Where the hierarchy is mounted.
+    pub mount: &'a Path,
+    /// The version 1 controllers; none in version 2.
+    pub controllers: &'a [String],
+    pub dir: &'a Path,
+}
+
+/// The version 1 controllers a container gets cgroups for.
 const MANAGED: &[&str] = &[
     "cpu",
     "cpuacct",
@@ -36,6 +45,9 @@ const MANAGED: &[&str] = &[
     "freezer",
 ];
 
+/// Room for the mount table of a host with a hundred mounts.
+const TABLE_BYTES: usize = 16 * 1024;
+
 /// The cgroups of one container.
 #[derive(Clone, Debug)]
 pub(crate) struct Cgroups {
@@ -46,18 +58,31 @@ pub(crate) struct Cgroups {
 impl Cgroups {
     /// Looks up where the container's cgroups are on this host.
     pub(crate) fn find(path: &Path) -> io::Result<Cgroups> {
-        let table = fs::read_to_string("/proc/self/mountinfo")?;
+        // A table of usual size is read at once.
+        let mut table = String::with_capacity(TABLE_BYTES);
+        fs::File::open("/proc/self/mountinfo")?.read_to_string(&mut table)?;
         let below = path.strip_prefix("/").unwrap_or(path);
         let dirs = hierarchies(&table).into_iter().map(|h| (h.clone(), h.mount.join(below))).collect();
         Ok(Cgroups { dirs })
     }
 
-    /// Lists the version 1 cgroups under the names of their hierarchies; none on a host with version 2 alone.
-    pub(crate) fn version_1(&self) -> Vec<(&OsStr, &Path)> {
+    /// Lists the version 1 cgroups; none on a host with version 2 alone.
+    pub(crate) fn version_1(&self) -> Vec<Cgroup<'_>> {
         let is_managed =
-            |hierarchy: &Hierarchy| hierarchy.controllers.iter().any(|name| MANAGED.contains(&name.as_str()));
-        let managed = self.dirs.iter().filter(|(hierarchy, _)| is_managed(hierarchy));
-        managed.filter_map(|(hierarchy, dir)| Some((hierarchy.mount.file_name()?, dir.as_path()))).collect()
+            |cgroup: &Cgroup<'_>| cgroup.controllers.iter().any(|name| MANAGED.contains(&name.as_str()));
+        self.all().filter(is_managed).collect()
+    }
+
+    /// Returns the version 2 cgroup; none on a host with version 1 alone.
+    pub(crate) fn version_2(&self) -> Option<Cgroup<'_>> {
+        self.all().find(|cgroup| cgroup.controllers.is_empty())
+    }
+
+    fn all(&self) -> impl Iterator<Item = Cgroup<'_>> {
+        self.dirs.iter().map(|(hierarchy, dir)| {
+            let Hierarchy { mount, controllers } = hierarchy;
+            Cgroup { mount, controllers, dir }
+        })
     }
 
     /// Returns whether the kernel killed a process here for want of memory.

@@ -4,6 +4,7 @@
 //! ends itself; its mounts vanish with it.
 
 mod console;
+mod hybrid;
 mod init;
 pub(crate) mod kernel;
 mod mounts;
@@ -48,7 +49,10 @@ fn run(args: impl IntoIterator<Item = OsString>) -> io::Result<()> {
     let prepared = match prepare::prepare(&launch) {
         Ok(prepared) => prepared,
         Err(failure) => {
-            clean_up(&launch);
+            match Cgroups::find(&launch.cgroup) {
+                Ok(cgroups) => clean_up(&launch, &cgroups),
+                Err(error) => eprintln!("find the cgroups of {}: {error}", launch.spec.id),
+            }
             return say(&mut control, &Message::Failed(failure));
         }
     };
@@ -75,8 +79,8 @@ fn say(stream: &mut UnixStream, message: &Message) -> io::Result<()> {
 }
 
 /// Takes away what the kernel holds for the container beyond its processes.
-fn clean_up(launch: &Launch) {
-    if let Err(error) = Cgroups::find(&launch.cgroup).and_then(|cgroups| cgroups.remove()) {
+fn clean_up(launch: &Launch, cgroups: &Cgroups) {
+    if let Err(error) = cgroups.remove() {
         eprintln!("remove cgroups of {}: {error}", launch.spec.id);
     }
 }

@@ -16,7 +16,7 @@ use super::kernel::open_in_root;
 use super::oci::Placed;
 use super::root::make_dir;
 use crate::Spec;
-use crate::cgroup::Cgroups;
+use crate::cgroup::{Cgroup, Cgroups};
 
 const SHM_BYTES: u64 = 64 << 20;
 const CGROUP: &str = "/sys/fs/cgroup";
@@ -70,9 +70,10 @@ fn place_sys(root: &File, spec: &Spec, cgroups: &Cgroups) -> Result<(), String> 
         return Ok(());
     }
     at(root, CGROUP, |target| fresh("tmpfs", target, guarded, "mode=755"))?;
-    for (name, dir) in shown {
-        // libcontainer makes the same directories; it minds not finding them made.
+    for Cgroup { mount, dir, .. } in shown {
+        // Whoever makes the same directory later does not mind finding it made.
         fs::create_dir_all(dir).map_err(|error| format!("make cgroup {}: {error}", dir.display()))?;
+        let Some(name) = mount.file_name() else { continue };
         let target = Path::new(CGROUP).join(name);
         make_dir(root, &target)?;
         bind(root, &target, dir, flags)?;

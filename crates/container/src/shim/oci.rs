@@ -1,12 +1,12 @@
 //! Turns a spec into the document an OCI runtime takes, with Docker's defaults.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::hybrid;
 use super::user::User;
 use crate::capability::Set;
 use crate::cgroup::Cgroups;
@@ -15,7 +15,7 @@ use crate::{FileInRoot, Mount, MountKind, Propagation, Resources, Seccomp, Spec}
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// One period of the CPU quota.
-const PERIOD_US: u64 = 100_000;
+pub(super) const PERIOD_US: u64 = 100_000;
 const CGROUP: &str = "/sys/fs/cgroup";
 
 const MASKED: &[&str] = &[
@@ -73,8 +73,8 @@ pub(super) fn document(
         "root": { "path": launch.place.rootfs(), "readonly": spec.read_only },
         "hostname": spec.hostname,
         "process": process(spec, user, rights),
-        "mounts": mounts(spec, &shown, files),
-        "linux": linux(launch, &shown),
+        "mounts": mounts(spec, !shown.is_empty(), files),
+        "linux": linux(launch, cgroups),
     })
 }
 
@@ -123,7 +123,7 @@ fn environment(spec: &Spec) -> Vec<String> {
     env
 }
 
-fn mounts(spec: &Spec, cgroups: &[(&OsStr, &Path)], files: &[Placed<'_>]) -> Vec<Value> {
+fn mounts(spec: &Spec, cgroups_are_mounted: bool, files: &[Placed<'_>]) -> Vec<Value> {
     let own: Vec<&Path> = spec.mounts.iter().map(|mount| mount.target.as_path()).collect();
     let mut all: Vec<Value> = DEFAULTS
         .iter()
@@ -134,7 +134,7 @@ fn mounts(spec: &Spec, cgroups: &[(&OsStr, &Path)], files: &[Placed<'_>]) -> Vec
         })
         .collect();
     let bind = |target: &Path, source: &Path, options: Vec<String>| json!({ "destination": target, "type": "bind", "source": source, "options": options });
-    if cgroups.is_empty() && !own.contains(&Path::new(CGROUP)) {
+    if !cgroups_are_mounted && !own.contains(&Path::new(CGROUP)) {
         let access = if spec.privileged { "rw" } else { "ro" };
         let options = ["nosuid", "noexec", "nodev", "relatime", access];
         all.push(json!({ "destination": CGROUP, "type": "cgroup", "source": "cgroup", "options": options }));
@@ -171,23 +171,25 @@ fn mounts(spec: &Spec, cgroups: &[(&OsStr, &Path)], files: &[Placed<'_>]) -> Vec
 /// What belongs to namespaces that libcontainer makes; the shim has mounted the rest.
 const DEFAULTS: &[&str] = &["/proc", "/dev/mqueue"];
 
-fn linux(launch: &Launch, cgroups: &[(&OsStr, &Path)]) -> Value {
+fn linux(launch: &Launch, cgroups: &Cgroups) -> Value {
     let spec = &launch.spec;
     let mut namespaces: Vec<Value> =
         ["pid", "mount", "uts", "ipc"].iter().map(|kind| json!({ "type": kind })).collect();
     if let Some(path) = &spec.network_namespace {
         namespaces.push(json!({ "type": "network", "path": path }));
     }
-    if cgroups.is_empty() && !spec.privileged {
+    if cgroups.version_1().is_empty() && !spec.privileged {
         // Docker's default with version 2: the container's cgroup looks like the top.
         namespaces.push(json!({ "type": "cgroup" }));
     }
     let mut linux = json!({
         "namespaces": namespaces,
         "cgroupsPath": launch.cgroup,
-        "resources": resources(&spec.resources, spec.privileged),
         "sysctl": spec.sysctls,
     });
+    if !hybrid::is_hybrid(cgroups) {
+        linux["resources"] = resources(&spec.resources, spec.privileged);
+    }
     if spec.privileged {
         linux["devices"] = host_devices(Path::new("/dev")).into();
     } else {
@@ -208,14 +210,18 @@ fn resources(limits: &Resources, privileged: bool) -> Value {
     };
     set("memory", "limit", memory_bytes.map(Value::from));
     set("memory", "reservation", memory_reservation_bytes.map(Value::from));
-    let quota =
-        nano_cpus.map(|nanos| u64::try_from(u128::from(nanos) * u128::from(PERIOD_US) / 1_000_000_000));
-    set("cpu", "quota", quota.map(|quota| quota.unwrap_or(u64::MAX >> 1).max(1_000).into()));
+    set("cpu", "quota", nano_cpus.map(|nanos| quota_us(nanos).into()));
     set("cpu", "period", nano_cpus.map(|_| PERIOD_US.into()));
     set("cpu", "shares", cpu_shares.map(Value::from));
     set("cpu", "cpus", cpuset_cpus.clone().map(Value::from));
     set("pids", "limit", pids.map(Value::from));
     resources
+}
+
+/// Returns the CPU time per period; the kernel refuses less than a millisecond.
+pub(super) fn quota_us(nano_cpus: u64) -> u64 {
+    let quota = u64::try_from(u128::from(nano_cpus) * u128::from(PERIOD_US) / 1_000_000_000);
+    quota.unwrap_or(u64::MAX >> 1).max(1_000)
 }
 
 /// Lists the device nodes of the host, which a privileged container gets.
@@ -278,7 +284,7 @@ mod tests {
         };
         let spec = Spec { mounts: vec![tmpfs("/a/b"), tmpfs("/a"), tmpfs("/dev/shm")], ..Spec::default() };
 
-        let all = mounts(&spec, &[], &[]);
+        let all = mounts(&spec, false, &[]);
         let targets: Vec<&str> = all.iter().map(|mount| mount["destination"].as_str().unwrap()).collect();
 
         assert_eq!(targets.iter().filter(|target| **target == "/dev/shm").count(), 1);

@@ -9,9 +9,11 @@ use libcontainer::container::Container;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
 use nix::fcntl::OFlag;
-use nix::unistd::{Gid, Uid, fchown, pipe2};
+use nix::sys::wait::waitpid;
+use nix::unistd::{Gid, Pid, Uid, fchown, pipe2};
 
 use super::console::Console;
+use super::hybrid::{self, Cover, Joinable};
 use super::kernel::Pidfd;
 use super::oci::{self, Rights};
 use super::payload::Payload;
@@ -25,6 +27,9 @@ use crate::talk::Failure;
 /// A parked container and the shim's ends of its streams.
 pub(super) struct Prepared {
     pub container: Container,
+    pub cgroups: Cgroups,
+    /// What libcontainer must not see; to be dropped before the cgroups are looked at.
+    pub cover: Option<Cover>,
     pub pid: i32,
     pub process: Pidfd,
     pub listener: UnixListener,
@@ -58,10 +63,10 @@ pub(super) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
         .map_err(|error| setup(format!("write {}: {error}", config.display())))?;
     fs::create_dir_all(&runtime)
         .map_err(|error| setup(format!("make directory {}: {error}", runtime.display())))?;
-    build(launch, &user, rights)
+    build(launch, &user, rights, cgroups)
 }
 
-fn build(launch: &Launch, user: &User, rights: Rights) -> Result<Prepared, Failure> {
+fn build(launch: &Launch, user: &User, rights: Rights, cgroups: Cgroups) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
     let io = |doing: &'static str| move |error: std::io::Error| setup(format!("{doing}: {error}"));
     let nix = |doing: &'static str| move |errno: nix::errno::Errno| setup(format!("{doing}: {errno}"));
@@ -92,6 +97,11 @@ fn build(launch: &Launch, user: &User, rights: Rights) -> Result<Prepared, Failu
             builder.with_stdin(inner.input).with_stdout(inner.output).with_stderr(inner.errors)
         }
     };
+    let joinable = match hybrid::is_hybrid(&cgroups) {
+        true => Some(Joinable::make(&cgroups, spec).map_err(setup)?),
+        false => None,
+    };
+    let cover = hybrid::cover(&cgroups).map_err(setup)?;
     let built = builder.as_init(&launch.place.dir).with_systemd(false).with_detach(true).build();
     drop(report_end);
     let mut report = fs::File::from(report);
@@ -99,6 +109,9 @@ fn build(launch: &Launch, user: &User, rights: Rights) -> Result<Prepared, Failu
 
     let pid = container.pid().map(|pid| pid.as_raw()).ok_or_else(|| setup("the first process is gone"))?;
     let process = Pidfd::open(pid).map_err(io("watch the first process"))?;
+    if let Some(joinable) = joinable {
+        joinable.join(pid).map_err(|reason| end(&process, pid, reason))?;
+    }
     let ends = match (streams, console) {
         (Some(ends), _) => ends,
         (None, Some(console)) => {
@@ -109,7 +122,16 @@ fn build(launch: &Launch, user: &User, rights: Rights) -> Result<Prepared, Failu
     };
     let listener = listen(launch).map_err(io("listen on the shim's socket"))?;
     let Streams { input, output, errors } = ends;
-    Ok(Prepared { container, pid, process, listener, report, output, errors, input })
+    Ok(Prepared { container, cgroups, cover, pid, process, listener, report, output, errors, input })
+}
+
+/// Takes away a parked process that cannot be used, so that its cgroups can be removed.
+fn end(process: &Pidfd, pid: i32, reason: String) -> Failure {
+    // If it cannot be killed, it is gone, or dies with this process, its parent.
+    if process.signal(libc::SIGKILL).is_ok() {
+        let _ = waitpid(Pid::from_raw(pid), None);
+    }
+    setup(reason)
 }
 
 /// The shim's ends of a container's streams.

@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::hybrid::Cover;
 use super::kernel::{self, Pidfd};
 use super::prepare::{Prepared, reported};
 use super::{clean_up, say};
@@ -29,6 +30,8 @@ const READ_BYTES: usize = 64 * 1024;
 struct Shim {
     launch: Launch,
     container: Container,
+    cgroups: Cgroups,
+    cover: Option<Cover>,
     pid: i32,
     process: Pidfd,
     started: Option<Started>,
@@ -58,7 +61,8 @@ struct Stream {
 
 /// Answers that the container is ready and serves it until its end.
 pub(super) fn serve(launch: Launch, prepared: Prepared, control: UnixStream) -> io::Result<()> {
-    let Prepared { container, pid, process, listener, report, output, errors, input } = prepared;
+    let Prepared { container, cgroups, cover, pid, process, listener, report, output, errors, input } =
+        prepared;
     let log = Writer::open(launch.place.log(), &launch.spec.log)?;
     let streams = [Some((LogStream::Stdout, output)), errors.map(|errors| (LogStream::Stderr, errors))]
         .into_iter()
@@ -68,6 +72,8 @@ pub(super) fn serve(launch: Launch, prepared: Prepared, control: UnixStream) -> 
     let mut shim = Shim {
         launch,
         container,
+        cgroups,
+        cover,
         pid,
         process,
         started: None,
@@ -224,13 +230,14 @@ impl Shim {
             while stream.copy(&mut self.log) {}
             stream.splitter.finish(&mut self.log, stream.kind);
         }
+        drop(self.cover.take());
         let exit = self.exit();
         place::write(&self.launch.place.exit(), &exit)?;
         let message = Message::Exited(exit);
         for client in &mut self.clients {
             client.tell(&message);
         }
-        clean_up(&self.launch);
+        clean_up(&self.launch, &self.cgroups);
         fs::remove_file(&self.launch.place.socket)
     }
 
@@ -243,7 +250,7 @@ impl Shim {
                 Err(_) => break 255,
             }
         };
-        let oom_killed = Cgroups::find(&self.launch.cgroup).is_ok_and(|cgroups| cgroups.oom_killed());
+        let oom_killed = self.cgroups.oom_killed();
         let (code, error) = match &self.failed {
             Some(Failure::Command { message, code }) => (*code, Some(message.clone())),
             Some(Failure::Setup { reason }) => (code, Some(reason.clone())),

@@ -25,6 +25,39 @@ pub fn limits_are_kept_by_the_cgroup(host: &Host) {
     assert!(["50000", "50000 100000"].contains(&read(["cpu.cfs_quota_us", "cpu.max"]).as_str()));
 }
 
+pub fn container_is_in_its_own_cgroup_everywhere(host: &Host) {
+    host.run(&host.script("inside", "sleep 100 & sleep 100"));
+    let path = format!("/{}/inside", host.cgroup_parent());
+    let controllers = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", ""];
+
+    let text = fs::read_to_string(format!("/proc/{}/cgroup", host.pid("inside"))).unwrap();
+
+    let rows = text.lines().map(|line| line.splitn(3, ':').collect::<Vec<_>>());
+    let outside: Vec<_> =
+        rows.filter(|row| row[1].split(',').all(|c| controllers.contains(&c)) && row[2] != path).collect();
+    assert!(outside.is_empty(), "{outside:?}");
+}
+
+pub fn chosen_cpus_and_shares_are_kept(host: &Host) {
+    let resources =
+        Resources { cpuset_cpus: Some("0".into()), cpu_shares: Some(512), ..Resources::default() };
+    let script = "grep Cpus_allowed_list /proc/self/status; cat /sys/fs/cgroup/cpu/cpu.shares";
+
+    let (_, said) = host.output(&Spec { resources, ..host.script("chosen", script) });
+
+    assert_eq!(said, "Cpus_allowed_list:\t0\n512\n");
+}
+
+pub fn impossible_limit_is_named_and_leaves_nothing(host: &Host) {
+    let resources = Resources { cpuset_cpus: Some("4000".into()), ..Resources::default() };
+    let spec = Spec { resources, ..host.script("impossible", "true") };
+
+    let error = host.runtime.block_on(host.handle().create(&spec)).unwrap_err();
+
+    assert!(error.to_string().contains("cpuset.cpus"), "{error}");
+    host.assert_clean();
+}
+
 pub fn out_of_memory_is_reported(host: &Host) {
     let resources = Resources { memory_bytes: Some(16 << 20), ..Resources::default() };
     let spec = Spec { resources, ..host.script("hungry", "") };
