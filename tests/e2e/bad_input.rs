@@ -1,18 +1,12 @@
 //! What a user gets wrong, and what a host has not: clear errors, and nothing lost.
 
-use std::process::{Child, Stdio};
+use std::path::Path;
 
-use crate::support::{Lab, Service, answers, ask, eventually, turn};
+use crate::support::{Lab, Running, Said, Service, answers, ask, eventually, turn};
 
-struct Squatter(Child);
-
-impl Drop for Squatter {
-    fn drop(&mut self) {
-        // The lab may have ended it already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+/// How much a service adds to the log when the disk is to fill up.
+const LABEL_BYTES: usize = 50_000;
+const SERVICES_MAX: usize = 2000;
 
 #[test]
 fn wrong_input_is_refused_with_words_that_help() {
@@ -80,8 +74,7 @@ fn versions(lab: &Lab) {
 }
 
 fn ports(lab: &Lab) {
-    let squatter = lab.on("w1", &["busybox", "httpd", "-f", "-p", "8080"]);
-    let squatter = squat(squatter);
+    let squatter = Running::start(lab.on("w1", &["busybox", "httpd", "-f", "-p", "8080"]));
     eventually(10, "the port is taken", || {
         lab.sh("w1", "curl -s -o /dev/null http://localhost:8080/").tried()
     });
@@ -101,6 +94,61 @@ fn ports(lab: &Lab) {
     lab.until_nothing_is_left();
 }
 
-fn squat(mut command: std::process::Command) -> Squatter {
-    Squatter(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+/// A host with a small disk: a daemon on a tmpfs, outside of any lab's data.
+#[test]
+fn full_disk_refuses_writes_and_loses_none() {
+    let _turn = turn();
+    let lab = Lab::up_with("full", 1, 0, &["--no-init"]);
+    let small = lab.folder("m1").join("small");
+    let socket = lab.folder("m1").join("small.sock");
+    std::fs::create_dir_all(&small).unwrap();
+    let at = small.display();
+    let host = format!("--host unix://{}", socket.display());
+    let serve = format!(
+        "mount -t tmpfs -o size=64m tmpfs {at} && exec drover daemon --hostname small --data-root {at} \
+         --exec-root /run/small --cgroup-parent drover-{}-m1 --listen unix://{}",
+        lab.name(),
+        socket.display()
+    );
+    let daemon = Running::start(lab.on("m1", &["sh", "-c", &serve]));
+    let drover = |words: &str| lab.drover("m1", &format!("{host} {words}"));
+    eventually(20, "the second daemon answers", || drover("version").tried());
+    drover(&format!("swarm init --advertise-addr {} --listen-addr 0.0.0.0:2377", lab.address("m1"))).ok();
+
+    let mut kept = Vec::new();
+    let refused = fill(&lab, &small, &drover, &mut kept);
+    println!("after {} services: {refused}", kept.len());
+    assert!(refused.contains("disk") || refused.contains("space"), "{refused}");
+    let has_all = || {
+        let names = drover("service ls --format '{{.Name}}'").tried()?;
+        let missing = kept.iter().find(|name| !names.lines().any(|line| line == name.as_str()));
+        missing.map_or(Ok(()), |name| Err(format!("{name} is lost")))
+    };
+    has_all().unwrap();
+    lab.sh("m1", &format!("rm {at}/filler")).ok();
+    eventually(10, "writes are taken again", || {
+        drover("service create --detach --name after --replicas 0 drover/whoami").tried()
+    });
+    has_all().unwrap();
+    drop(daemon);
+}
+
+/// Fills the disk and creates services until one is refused; returns the refusal.
+fn fill(lab: &Lab, small: &Path, drover: &dyn Fn(&str) -> Said, kept: &mut Vec<String>) -> String {
+    drover("service create --detach --name before --replicas 0 drover/whoami").ok();
+    kept.push("before".to_owned());
+    // It ends with an error, since it writes until nothing fits.
+    lab.sh("m1", &format!("dd if=/dev/zero of={}/filler bs=64k", small.display()));
+    // A long label uses up what the log had set aside with fewer requests.
+    let label = "x".repeat(LABEL_BYTES);
+    for n in 0..SERVICES_MAX {
+        let name = format!("kept{n}");
+        let words = format!("service create --detach --name {name} --replicas 0 --label l={label}");
+        let said = drover(&format!("{words} drover/whoami"));
+        if !said.is_ok() {
+            return said.err;
+        }
+        kept.push(name);
+    }
+    panic!("{SERVICES_MAX} services fitted on a full disk");
 }

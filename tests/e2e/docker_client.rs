@@ -1,19 +1,6 @@
 //! The unmodified docker client, pointed at a host's daemon.
 
-use std::process::{Child, Stdio};
-
-use crate::support::{Lab, Service, box_archive, eventually, turn};
-
-/// Ends a client that would follow for ever.
-struct Following(Child);
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::{Lab, Running, Service, box_archive, eventually, turn};
 
 #[test]
 fn docker_client_drives_the_cluster() {
@@ -28,18 +15,14 @@ fn docker_client_drives_the_cluster() {
     images(&lab);
     let events = lab.folder("m1").join("events");
     let file = std::fs::File::create(&events).unwrap();
-    let following = lab.on("m1", &["docker", "events", "--format", "{{.Type}} {{.Action}}"]);
-    let _following = follow(following, file);
+    let mut following = lab.on("m1", &["docker", "events", "--format", "{{.Type}} {{.Action}}"]);
+    let _following = Running::printing(following.stdout(file));
     services(&lab);
     eventually(10, "events of the service", || {
         let text = std::fs::read_to_string(&events).unwrap();
         let all = ["service create", "service update", "service remove"];
         if all.iter().all(|event| text.contains(event)) { Ok(()) } else { Err(text) }
     });
-}
-
-fn follow(mut command: std::process::Command, file: std::fs::File) -> Following {
-    Following(command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null()).spawn().unwrap())
 }
 
 fn about_the_daemon(lab: &Lab) {

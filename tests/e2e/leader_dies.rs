@@ -15,6 +15,7 @@ fn killed_leader_costs_no_container_no_request_and_no_write() {
 
     the_others_go_on(&lab, web, &leader, other);
     acknowledged_writes_survive_all_managers(&lab, web);
+    a_daemon_that_stays_away_is_replaced(&lab);
 }
 
 fn the_others_go_on(lab: &Lab, web: Service<'_>, leader: &str, other: &str) {
@@ -27,13 +28,6 @@ fn the_others_go_on(lab: &Lab, web: Service<'_>, leader: &str, other: &str) {
     });
     println!("the next write was accepted after {}", shown(time));
     web.seen_from(other).until_running(10);
-    let (_, time) = eventually(20, "the dead manager is seen", || {
-        let nodes = lab.nodes(other)?;
-        let seen = nodes[leader].clone();
-        if seen == ("Down".to_owned(), "Unreachable".to_owned()) { Ok(()) } else { Err(format!("{seen:?}")) }
-    });
-    println!("{leader} was seen to be down after {} more", shown(time));
-
     lab.lab("start", &[leader]).ok();
     let (_, time) = eventually(20, "the old leader catches up", || {
         lab.drover(leader, "service inspect proof").tried()?;
@@ -70,4 +64,30 @@ fn acknowledged_writes_survive_all_managers(lab: &Lab, web: Service<'_>) {
     web.until_running(10);
     println!("{}", load.stop().all_answered());
     assert_eq!(lab.all_containers(), before, "no container stopped");
+}
+
+/// Its containers go on where nobody hears of them, so others take their place, and they end when it is back.
+fn a_daemon_that_stays_away_is_replaced(lab: &Lab) {
+    let leader = lab.leader("m2").unwrap();
+    let other = *["m1", "m2", "m3"].iter().find(|host| **host != leader).unwrap();
+    let web = Service::named(lab, other, "web");
+    lab.lab("kill", &["--daemon", &leader]).ok();
+    let (_, time) = eventually(20, "the dead manager is seen", || {
+        let nodes = lab.nodes(other)?;
+        let seen = &nodes[leader.as_str()];
+        if seen.0 == "Down" && seen.1 == "Unreachable" { Ok(()) } else { Err(format!("{nodes:?}")) }
+    });
+    println!("{leader} was seen to be down after {}", shown(time));
+    web.until("ten tasks run elsewhere", |tasks| {
+        let running: Vec<_> = tasks.iter().filter(|task| task.is_running()).collect();
+        running.len() == 10 && running.iter().all(|task| task.node != leader)
+    });
+    lab.lab("start", &[&leader]).ok();
+    eventually(20, "no doubles", || {
+        let count = lab.all_containers().len();
+        if count == 10 { Ok(()) } else { Err(format!("{count} containers")) }
+    });
+    web.until_running(10);
+    web.remove();
+    lab.until_nothing_is_left();
 }

@@ -1,19 +1,8 @@
 //! A real registry on one host, from which all others pull.
 
 use std::fs;
-use std::process::{Child, Stdio};
 
-use crate::support::{Lab, Service, box_archive, broken_archives, eventually, turn};
-
-struct Registry(Child);
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // The lab may have ended it already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::{Lab, Running, Service, box_archive, broken_archives, eventually, turn};
 
 #[test]
 fn every_host_pulls_from_a_registry() {
@@ -31,7 +20,8 @@ fn every_host_pulls_from_a_registry() {
 
     lab.drover("w1", "image pull m1:5000/box:1").says(&["m1:5000/box:1"]);
     lab.docker("w1", "image pull m1:5000/box:1").says(&["Image is up to date"]);
-    let service = Service::create(&lab, "m1", "box", "--mode global m1:5000/box:1 sleep 1000");
+    let service =
+        Service::create(&lab, "m1", "box", "--replicas 3 --replicas-max-per-node 1 m1:5000/box:1 sleep 1000");
     let (tasks, _) = service.until_running(3);
     assert!(tasks.iter().all(|task| task.image.starts_with("m1:5000/box:1")), "{tasks:?}");
     let spec = "{{.Spec.TaskTemplate.ContainerSpec.Image}}";
@@ -44,16 +34,14 @@ fn every_host_pulls_from_a_registry() {
     lab.until_nothing_is_left();
 }
 
-fn serve(lab: &Lab, folder: &std::path::Path) -> Registry {
+fn serve(lab: &Lab, folder: &std::path::Path) -> Running {
     let config = folder.join("registry.yml");
     let text = format!(
         "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 0.0.0.0:5000\n",
         folder.join("registry").display()
     );
     fs::write(&config, text).unwrap();
-    let mut command = lab.on("m1", &["docker-registry", "serve", config.to_str().unwrap()]);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let registry = Registry(child);
+    let registry = Running::start(lab.on("m1", &["docker-registry", "serve", config.to_str().unwrap()]));
     eventually(10, "the registry answers", || lab.sh("w2", "curl -sSf http://m1:5000/v2/").tried());
     registry
 }
