@@ -35,7 +35,7 @@ pub(crate) fn make_place(launch: &Launch) -> Result<(), Error> {
     let place = &launch.place;
     let filled = make(0o755, &place.upper())
         .and_then(|()| make(0o700, &place.work()))
-        .and_then(|()| make(0o755, &place.rootfs()))
+        .and_then(|()| make(0o700, &place.scratch()))
         .and_then(|()| place::write(&place.launch(), launch).map_err(Error::io("write", place.launch())));
     if filled.is_err() {
         // The first error tells what is wrong; this one would say the same.
@@ -54,12 +54,7 @@ pub(crate) fn clear_former_run(place: &Place) -> Result<(), Error> {
             Ok(()) | Err(_) => {}
         }
     }
-    match fs::remove_dir_all(place.runtime()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::Io { doing: "remove", path: place.runtime(), source: error })
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    Ok(())
 }
 
 /// A shim that was just executed.

@@ -42,16 +42,24 @@ impl Place {
     pub(crate) fn work(&self) -> PathBuf {
         self.dir.join("work")
     }
-    /// Where the shim mounts the root, in its own mount namespace only.
+    /// Where the shim keeps in memory, in its own mount namespace only, what matters no longer than it lives.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.dir.join("scratch")
+    }
+    /// Where the shim mounts the root.
     pub(crate) fn rootfs(&self) -> PathBuf {
-        self.dir.join("rootfs")
+        self.scratch().join("rootfs")
+    }
+    /// The lowest layer of the root, which has what is mounted over.
+    pub(crate) fn skeleton(&self) -> PathBuf {
+        self.scratch().join("skeleton")
     }
     pub(crate) fn files(&self) -> PathBuf {
-        self.dir.join("files")
+        self.scratch().join("files")
     }
     /// What libcontainer keeps about it.
     pub(crate) fn runtime(&self) -> PathBuf {
-        self.dir.join("runtime")
+        self.scratch().join("runtime")
     }
     pub(crate) fn log(&self) -> PathBuf {
         self.dir.join("json.log")

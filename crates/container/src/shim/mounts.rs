@@ -70,13 +70,13 @@ fn place_sys(root: &File, spec: &Spec, cgroups: &Cgroups) -> Result<(), String> 
         return Ok(());
     }
     at(root, CGROUP, |target| fresh("tmpfs", target, guarded, "mode=755"))?;
+    let top = open_in_root(root, Path::new(CGROUP), libc::O_PATH)
+        .map_err(|error| format!("open {CGROUP} of the container: {error}"))?;
     for Cgroup { mount, dir, .. } in shown {
         // Whoever makes the same directory later does not mind finding it made.
         fs::create_dir_all(dir).map_err(|error| format!("make cgroup {}: {error}", dir.display()))?;
         let Some(name) = mount.file_name() else { continue };
-        let target = Path::new(CGROUP).join(name);
-        make_dir(root, &target)?;
-        bind(root, &target, dir, flags)?;
+        bind(&top, Path::new(name), dir, flags)?;
     }
     at(root, CGROUP, |target| remount(target, flags))
 }

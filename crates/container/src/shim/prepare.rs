@@ -47,6 +47,7 @@ pub(super) struct Prepared {
 pub(super) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
     root::leave_host_mounts().map_err(setup)?;
+    root::mount_scratch(&launch.place, spec).map_err(setup)?;
     let rootfs = root::mount_root(&launch.place, &spec.layers).map_err(setup)?;
     let user = user::look_up(&rootfs, &spec.user, &spec.groups).map_err(setup)?;
     root::make_dir(&rootfs, spec.cwd.as_ref()).map_err(setup)?;
@@ -57,12 +58,9 @@ pub(super) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let files = mounts::place(&rootfs, spec, &cgroups, &files).map_err(setup)?;
     let document = oci::document(launch, &cgroups, &user, rights, &files);
     drop(rootfs);
-    let config = launch.place.dir.join("config.json");
-    let runtime = launch.place.runtime();
+    let config = launch.place.scratch().join("config.json");
     place::write(&config, &document)
         .map_err(|error| setup(format!("write {}: {error}", config.display())))?;
-    fs::create_dir_all(&runtime)
-        .map_err(|error| setup(format!("make directory {}: {error}", runtime.display())))?;
     build(launch, &user, rights, cgroups)
 }
 
@@ -102,7 +100,7 @@ fn build(launch: &Launch, user: &User, rights: Rights, cgroups: Cgroups) -> Resu
         false => None,
     };
     let cover = hybrid::cover(&cgroups).map_err(setup)?;
-    let built = builder.as_init(&launch.place.dir).with_systemd(false).with_detach(true).build();
+    let built = builder.as_init(launch.place.scratch()).with_systemd(false).with_detach(true).build();
     drop(report_end);
     let mut report = fs::File::from(report);
     let container = built.map_err(|error| reported(&mut report).unwrap_or_else(|| setup(chain(&error))))?;

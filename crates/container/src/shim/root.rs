@@ -18,11 +18,57 @@ use super::kernel::open_in_root;
 use crate::Spec;
 use crate::place::Place;
 
+/// Room for what libcontainer keeps, and for what the container adds to its small files.
+const SCRATCH_BYTES: usize = 1 << 20;
+const PAGE_BYTES: usize = 4096;
+
 /// Leaves the host's mount namespace; what the host mounts later is still seen.
 pub(super) fn leave_host_mounts() -> Result<(), String> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| format!("make a mount namespace: {errno}"))?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)
         .map_err(|errno| format!("detach the mounts: {errno}"))
+}
+
+/// Mounts the memory that holds what the shim needs only while it lives, with the small files and the skeleton.
+///
+/// A directory on disk costs each start a dozen inodes, and their removal as many again.
+pub(super) fn mount_scratch(place: &Place, spec: &Spec) -> Result<(), String> {
+    let scratch = place.scratch();
+    let contents: usize =
+        spec.files.iter().map(|file| file.contents.len().next_multiple_of(PAGE_BYTES)).sum();
+    // The container can write to its files, but no more than this.
+    let options = format!("mode=700,size={}", contents + SCRATCH_BYTES);
+    mount(Some("tmpfs"), &scratch, Some("tmpfs"), MsFlags::MS_NODEV, Some(options.as_str()))
+        .map_err(|errno| format!("mount memory onto {}: {errno}", scratch.display()))?;
+    for dir in [place.rootfs(), place.runtime(), place.files(), place.skeleton()] {
+        new_dir(&dir)?;
+    }
+    for dir in ["dev", "proc", "sys"] {
+        new_dir(&place.skeleton().join(dir))?;
+    }
+    // Links of the image do not matter here: what the image has hides the skeleton's.
+    for file in &spec.files {
+        place_holder(&place.skeleton(), &file.target)?;
+    }
+    Ok(())
+}
+
+/// Makes an empty file in the skeleton, unless something is in its place there.
+fn place_holder(skeleton: &Path, target: &Path) -> Result<(), String> {
+    let names = target.components().filter(|part| *part != Component::RootDir).collect::<Vec<_>>();
+    let is_plain = names.iter().all(|part| matches!(part, Component::Normal(_)));
+    let Some((_, parents)) = names.split_last().filter(|_| is_plain) else { return Ok(()) };
+    let dir = skeleton.join(parents.iter().collect::<PathBuf>());
+    let path = skeleton.join(names.iter().collect::<PathBuf>());
+    if dir.ancestors().any(Path::is_file) || path.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&dir).map_err(|error| format!("make directory {}: {error}", dir.display()))?;
+    File::create(&path).map(drop).map_err(|error| format!("make file {}: {error}", path.display()))
+}
+
+fn new_dir(path: &Path) -> Result<(), String> {
+    fs::create_dir(path).map_err(|error| format!("make directory {}: {error}", path.display()))
 }
 
 /// Mounts the root and returns it opened.
@@ -36,7 +82,9 @@ pub(super) fn mount_root(place: &Place, layers: &[PathBuf]) -> Result<File, Stri
             .map_err(|error| format!("open layer {}: {error}", path.display()))
     };
     let name = |file: &File| format!("/proc/self/fd/{}", file.as_raw_fd());
-    let lower: Vec<File> = layers.iter().map(|layer| open(layer)).collect::<Result<_, _>>()?;
+    let skeleton = place.skeleton();
+    let lower = layers.iter().chain([&skeleton]);
+    let lower: Vec<File> = lower.map(|layer| open(layer)).collect::<Result<_, _>>()?;
     let (upper, work) = (open(&place.upper())?, open(&place.work())?);
     let names: Vec<String> = lower.iter().map(name).collect();
     let options = format!("lowerdir={},upperdir={},workdir={}", names.join(":"), name(&upper), name(&work));
@@ -76,9 +124,6 @@ pub(super) fn make_dir(root: &File, path: &Path) -> Result<(), String> {
 pub(super) fn write_files(place: &Place, spec: &Spec) -> Result<Vec<PathBuf>, String> {
     let dir = place.files();
     let mut paths = Vec::with_capacity(spec.files.len());
-    if !spec.files.is_empty() {
-        fs::create_dir_all(&dir).map_err(|error| format!("make directory {}: {error}", dir.display()))?;
-    }
     for (number, file) in spec.files.iter().enumerate() {
         let path = dir.join(number.to_string());
         fs::write(&path, &file.contents)

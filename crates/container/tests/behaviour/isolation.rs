@@ -220,6 +220,26 @@ pub fn mounts_and_files_are_placed(host: &Host) {
     assert!(volume.join("new").exists());
 }
 
+pub fn mounts_leave_the_writable_layer_empty(host: &Host) {
+    let file = |target: &str, contents: &str| FileInRoot {
+        target: target.into(),
+        contents: contents.into(),
+        mode: 0o644,
+        read_only: false,
+    };
+    fs::write(host.layer().join("etc/kept"), "image").unwrap();
+    let files = vec![file("/etc/hosts", "small"), file("/etc/hosts.d/own", &"x".repeat(3 << 20))];
+    let script =
+        "cat /etc/hosts /etc/kept; busybox wc -c < /etc/hosts.d/own; echo more >> /etc/hosts && sleep 100";
+    host.run(&Spec { files, ..host.script("light", script) });
+
+    host.await_said("light", &format!("smallimage{}\n", 3 << 20));
+
+    let dir = host.dir.path().join("root/light");
+    let count = |name: &str| fs::read_dir(dir.join(name)).unwrap().count();
+    assert_eq!((count("upper"), count("scratch")), (0, 0));
+}
+
 pub fn symbolic_links_of_an_image_do_not_reach_the_host(host: &Host) {
     let outside = host.dir.path().join("outside");
     fs::create_dir(&outside).unwrap();

@@ -40,6 +40,7 @@ pub const TESTS: &[Test] = &[
     ("user_is_found_by_name", isolation::user_is_found_by_name),
     ("containers_do_not_see_each_other", isolation::containers_do_not_see_each_other),
     ("mounts_and_files_are_placed", isolation::mounts_and_files_are_placed),
+    ("mounts_leave_the_writable_layer_empty", isolation::mounts_leave_the_writable_layer_empty),
     (
         "symbolic_links_of_an_image_do_not_reach_the_host",
         isolation::symbolic_links_of_an_image_do_not_reach_the_host,
