@@ -74,7 +74,9 @@ fn versions(lab: &Lab) {
 }
 
 fn ports(lab: &Lab) {
-    let squatter = Running::start(lab.on("w1", &["busybox", "httpd", "-f", "-p", "8080"]));
+    let pid_file = lab.folder("w1").join("squatter.pid");
+    let line = format!("echo $$ > {}; exec busybox httpd -f -p 8080", pid_file.display());
+    let _squatter = Running::start(lab.on("w1", &["sh", "-c", &line]));
     eventually(10, "the port is taken", || {
         lab.sh("w1", "curl -s -o /dev/null http://localhost:8080/").tried()
     });
@@ -88,7 +90,7 @@ fn ports(lab: &Lab) {
     assert!(ask(lab.address("w1"), 8080).is_err(), "another process has the port there");
     let log = std::fs::read_to_string(lab.folder("w1").join("daemon.log")).unwrap();
     assert!(log.contains("8080"), "the daemon names the port it cannot open");
-    drop(squatter);
+    lab.sh("w1", &format!("kill $(cat {})", pid_file.display())).ok();
     eventually(10, "w1 serves once the port is free", || answers(lab.address("w1"), 8080, 3));
     open.remove();
     lab.until_nothing_is_left();

@@ -17,6 +17,13 @@ fn docker_client_drives_the_cluster() {
     let file = std::fs::File::create(&events).unwrap();
     let mut following = lab.on("m1", &["docker", "events", "--format", "{{.Type}} {{.Action}}"]);
     let _following = Running::printing(following.stdout(file));
+    // Events before the client listens are not told, and nothing says when it does.
+    eventually(10, "the client hears events", || {
+        lab.docker("m1", "node update --label-add heard=no w1").ok();
+        lab.docker("m1", "node update --label-rm heard w1").ok();
+        let text = std::fs::read_to_string(&events).unwrap();
+        if text.contains("node update") { Ok(()) } else { Err(text) }
+    });
     services(&lab);
     eventually(10, "events of the service", || {
         let text = std::fs::read_to_string(&events).unwrap();

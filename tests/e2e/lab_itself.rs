@@ -1,8 +1,6 @@
 //! Labs stand side by side, and leave nothing behind.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Lab, Said, Service, ask, eventually, turn};
@@ -10,7 +8,6 @@ use crate::support::{Lab, Said, Service, ask, eventually, turn};
 #[test]
 fn labs_stand_side_by_side_and_leave_nothing_behind() {
     let _turn = turn();
-    let before = Traces::of_the_machine();
     let one = Lab::up("one", 1, 1);
     let two = Lab::up("two", 1, 1);
     let twice = Said::by(two.command("up").args(["--managers", "1", "--workers", "1"]));
@@ -28,11 +25,14 @@ fn labs_stand_side_by_side_and_leave_nothing_behind() {
     said.refused(&[one.name()]);
     eventually(10, "the other lab goes on", || ask(two.address("w1"), 8080));
     everything_is_killed(&two);
+    assert!(!traces(two.name()).is_empty(), "there is something to take down");
     two.down();
-    eventually(10, "nothing stays behind", || {
-        let left = Traces::of_the_machine().beyond(&before, &[one.name(), two.name()]);
-        if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
-    });
+    for lab in [&one, &two] {
+        eventually(10, "nothing stays behind", || {
+            let left = traces(lab.name());
+            if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
+        });
+    }
 
     let again = Lab::up("one", 1, 1);
     eventually(10, "a lab of the same name is fresh", || {
@@ -62,50 +62,27 @@ fn pids() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// What may stay behind on a machine.
-struct Traces(BTreeSet<String>);
-
-impl Traces {
-    fn of_the_machine() -> Self {
-        let mut all = BTreeSet::new();
-        let mut note = |kind: &str, text: String| {
-            all.extend(text.lines().filter(|line| !line.is_empty()).map(|line| format!("{kind} {line}")));
-        };
-        let said = |program: &str, args: &[&str]| {
-            let output = Command::new(program).args(args).output().unwrap();
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        };
-        note("mount", fs::read_to_string("/proc/self/mounts").unwrap());
-        note("cgroup", said("find", &["/sys/fs/cgroup", "-type", "d", "-name", "drover*"]));
-        note("link", said("ip", &["-o", "link"]));
-        note("table", said("nft", &["list", "tables"]));
-        note(
-            "folder",
-            said("find", &["/var/lib/drover-lab", "/run", "/tmp", "-maxdepth", "1", "-name", "*drover*"]),
-        );
-        note("lab", said("ls", &["/var/lib/drover-lab"]));
-        for pid in pids() {
-            // A dead process that nobody has waited for yet has no namespace any more.
-            let Ok(home) = fs::read_link(format!("/proc/{pid}/ns/net")) else { continue };
-            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            note("process", format!("{} {}", home.display(), line.replace('\0', " ")));
-        }
-        Self(all)
+/// Returns what the machine has of a lab: mounts, cgroups, links, tables, folders, processes.
+fn traces(lab: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut note = |kind: &str, text: &str| {
+        all.extend(text.lines().filter(|line| line.contains(lab)).map(|line| format!("{kind} {line}")));
+    };
+    let said = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    note("mount", &fs::read_to_string("/proc/self/mounts").unwrap());
+    note("cgroup", &said("find", &["/sys/fs/cgroup", "-type", "d"]));
+    note("link", &said("ip", &["-o", "link"]));
+    note("tables", &said("nft", &["list", "ruleset"]));
+    note("folder", &said("find", &["/var/lib/drover-lab", "/run", "/tmp", "-maxdepth", "1"]));
+    for pid in pids() {
+        // A dead process that nobody has waited for yet has no namespace any more.
+        let Ok(home) = fs::read_link(format!("/proc/{pid}/ns/net")) else { continue };
+        let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let words = read("cmdline").replace('\0', " ");
+        note("process", &format!("{} {words} {}", home.display(), read("cgroup").replace('\n', " ")));
     }
-
-    /// Returns what is here beyond `before` and belongs to one of these labs, or to none that stands.
-    fn beyond(&self, before: &Self, labs: &[&str]) -> Vec<String> {
-        let is_of_other_lab = |line: &str| {
-            let others = fs::read_dir("/var/lib/drover-lab").into_iter().flatten().flatten();
-            let names: Vec<String> =
-                others.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-            names.iter().any(|name| line.contains(name.as_str()) && Path::new(name).file_name().is_some())
-        };
-        let fresh = self.0.difference(&before.0);
-        let ours = |line: &&String| labs.iter().any(|lab| line.contains(lab));
-        fresh
-            .filter(|line| ours(line) || (line.contains("drover") && !is_of_other_lab(line)))
-            .cloned()
-            .collect()
-    }
+    all
 }
