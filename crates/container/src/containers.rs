@@ -298,8 +298,8 @@ impl Containers {
             Ok((link, _)) => (Phase::Created, Some(link)),
             Err(_) => match (place.created().exists(), place.read_started(), place.read_exit()) {
                 (true, None, None) => (Phase::Created, None),
-                (true, ..) => (Phase::Exited(settled(&place, &cgroup).await), None),
-                (false, ..) => return self.discard(place, cgroup).await,
+                (true, ..) | (false, Some(_), _) => (Phase::Exited(settled(&place, &cgroup).await), None),
+                (false, None, _) => return self.discard(place, cgroup).await,
             },
         };
         let entry = Entry::new(spec, place, cgroup, phase);

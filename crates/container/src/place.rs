@@ -68,7 +68,7 @@ impl Place {
     pub(crate) fn complaints(&self) -> PathBuf {
         self.dir.join("shim.err")
     }
-    /// Exists once everything is prepared.
+    /// Exists from when everything is prepared until the start, which turns it into [`Place::started`].
     pub(crate) fn created(&self) -> PathBuf {
         self.dir.join("created")
     }
@@ -81,6 +81,11 @@ impl Place {
 
     pub(crate) fn read_launch(&self) -> std::io::Result<Launch> {
         read(&self.launch())
+    }
+    /// Writes down the start, whole or not at all.
+    pub(crate) fn write_started(&self, started: &Started) -> std::io::Result<()> {
+        write(&self.created(), started)?;
+        std::fs::rename(self.created(), self.started())
     }
     pub(crate) fn read_started(&self) -> Option<Started> {
         read(&self.started()).ok()

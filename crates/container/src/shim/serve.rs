@@ -215,7 +215,7 @@ impl Shim {
             return Message::Failed(failure);
         }
         let started = Started { pid: self.pid, at: SystemTime::now() };
-        if let Err(error) = place::write(&self.launch.place.started(), &started) {
+        if let Err(error) = self.launch.place.write_started(&started) {
             eprintln!("write down the start: {error}");
         }
         self.started = Some(started);
