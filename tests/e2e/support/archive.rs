@@ -19,6 +19,8 @@ pub fn box_archive_named(folder: &Path, name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(root.join("bin")).unwrap();
     fs::create_dir_all(root.join("tmp")).unwrap();
+    // Images of different names have different layers: a layer that a host has already is not read again.
+    fs::write(root.join("tmp/name"), name).unwrap();
     let busybox = root.join("bin/busybox");
     fs::copy("/bin/busybox", busybox).expect("the package busybox-static is installed");
     for applet in APPLETS {
