@@ -1,5 +1,6 @@
 //! What a node must know, from a view: the complete set, and the difference between two views.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{NetworkId, NodeId, NodeState, Protocol, PublishMode, SpecId, Task, TaskId, TaskState};
@@ -20,43 +21,28 @@ pub struct Sight<'a> {
 
 /// Returns everything that `node` must know.
 pub fn complete(sight: Sight<'_>, node: NodeId) -> Items {
+    let side = Side::new(sight, node);
     let mut keys = BTreeSet::new();
     for task in sight.view.tasks_on_node(node) {
         keys.insert(Key::Task(task.id));
         keys.insert(Key::Spec(task.spec_id()));
     }
-    for network in networks_of(sight.view, node) {
-        keys.insert(Key::Network(network));
-    }
-    for task in sight.view.tasks() {
-        keys.extend(endpoint_keys(task));
-    }
+    keys.extend(side.joined().iter().map(|network| Key::Network(*network)));
+    keys.extend(sight.view.tasks().flat_map(|task| endpoint_keys(task)));
     keys.extend(sight.view.nodes().map(|node| Key::Node(node.id)));
-    for service in sight.view.services() {
-        keys.extend(port_keys(service));
-    }
-    keys.into_iter().filter_map(|key| item(sight, node, key)).map(|item| (item.key(), item)).collect()
+    keys.extend(sight.view.services().flat_map(|service| port_keys(service)));
+    keys.into_iter().filter_map(|key| side.item(key)).map(|item| (item.key(), item)).collect()
 }
 
 /// Returns what changed for `node` between two views; none if nothing did.
+///
+/// It costs what was written between the two. Only a node that enters or leaves a network costs a look at all tasks.
 pub fn difference(before: Sight<'_>, after: Sight<'_>, node: NodeId, sequence: u64) -> Option<Assignment> {
-    let (joined_before, joined_after) = (networks_of(before.view, node), networks_of(after.view, node));
-    let mut keys = BTreeSet::new();
-    for difference in store::differences(before.view, after.view) {
-        touch(&difference, before.view, after.view, &mut keys);
-    }
-    for network in joined_before.symmetric_difference(&joined_after) {
-        keys.insert(Key::Network(*network));
-        for view in [before.view, after.view] {
-            keys.extend(view.tasks().flat_map(|task| endpoint_keys(task)).filter(|key| is_on(key, *network)));
-        }
-    }
-    if before.managers != after.managers {
-        keys.extend(before.managers.keys().chain(after.managers.keys()).map(|node| Key::Node(*node)));
-    }
+    let keys = suspects(before, after, node);
+    let (before, after_side) = (Side::new(before, node), Side::new(after, node));
     let mut assignment = Assignment { sequence, revision: after.view.index(), ..Assignment::default() };
     for key in keys {
-        match (item(before, node, key), item(after, node, key)) {
+        match (before.item(key), after_side.item(key)) {
             (Some(_), None) => assignment.removed.push(key),
             (former, Some(item)) if !former.as_ref().is_some_and(|former| same(former, &item)) => {
                 assignment.put.push(item);
@@ -67,36 +53,76 @@ pub fn difference(before: Sight<'_>, after: Sight<'_>, node: NodeId, sequence: u
     (!assignment.put.is_empty() || !assignment.removed.is_empty()).then_some(assignment)
 }
 
-/// Collects the keys whose items may differ because of one difference.
-fn touch(difference: &Difference, before: &View, after: &View, keys: &mut BTreeSet<Key>) {
-    let (former, latter) = match difference {
-        Difference::Added(object) => (None, Some(object)),
-        Difference::Changed { before, after } => (Some(before), Some(after)),
-        Difference::Removed(object) => (Some(object), None),
-    };
-    for object in [former, latter].into_iter().flatten() {
-        match object {
-            Object::Task(task) => {
-                keys.insert(Key::Task(task.id));
-                keys.insert(Key::Spec(task.spec_id()));
-                keys.extend(endpoint_keys(task));
-            }
-            Object::Spec(spec) => {
-                keys.insert(Key::Spec(spec.id));
-            }
-            Object::Node(node) => {
-                keys.insert(Key::Node(node.id));
-                for view in [before, after] {
-                    keys.extend(view.tasks_on_node(node.id).flat_map(|task| endpoint_keys(task)));
+/// Returns the keys whose items may differ for `node`.
+fn suspects(before: Sight<'_>, after: Sight<'_>, node: NodeId) -> BTreeSet<Key> {
+    let mut touched = Touched { node, keys: BTreeSet::new(), whole: BTreeSet::new(), may_join: false };
+    for difference in store::differences(before.view, after.view) {
+        touched.add(&difference, before.view, after.view);
+    }
+    let Touched { node, mut keys, mut whole, may_join } = touched;
+    if may_join {
+        let (joined_before, joined_after) = (networks_of(before.view, node), networks_of(after.view, node));
+        whole.extend(joined_before.symmetric_difference(&joined_after));
+    }
+    if !whole.is_empty() {
+        keys.extend(whole.iter().map(|network| Key::Network(*network)));
+        let tasks = before.view.tasks().chain(after.view.tasks());
+        keys.extend(tasks.flat_map(|task| endpoint_keys(task)).filter(|key| is_on(key, &whole)));
+    }
+    if before.managers != after.managers {
+        keys.extend(before.managers.keys().chain(after.managers.keys()).map(|node| Key::Node(*node)));
+    }
+    keys
+}
+
+/// What differences may change for a node.
+struct Touched {
+    node: NodeId,
+    keys: BTreeSet<Key>,
+    /// Networks of which every endpoint may differ.
+    whole: BTreeSet<NetworkId>,
+    /// Whether the node may have entered or left a network.
+    may_join: bool,
+}
+
+impl Touched {
+    fn add(&mut self, difference: &Difference, before: &View, after: &View) {
+        let (former, latter) = difference.sides();
+        let keys = &mut self.keys;
+        for object in [former, latter].into_iter().flatten() {
+            match object {
+                Object::Task(task) => {
+                    self.may_join |= task.node == Some(self.node);
+                    keys.insert(Key::Task(task.id));
+                    keys.insert(Key::Spec(task.spec_id()));
+                    keys.extend(endpoint_keys(task));
                 }
+                Object::Spec(spec) => {
+                    keys.insert(Key::Spec(spec.id));
+                }
+                Object::Node(node) => {
+                    keys.insert(Key::Node(node.id));
+                    for view in [before, after] {
+                        keys.extend(view.tasks_on_node(node.id).flat_map(|task| endpoint_keys(task)));
+                    }
+                }
+                Object::Service(service) => keys.extend(port_keys(service)),
+                Object::Network(network) => {
+                    keys.insert(Key::Network(network.id));
+                    if carries(former) != carries(latter) {
+                        self.may_join = true;
+                        self.whole.insert(network.id);
+                    }
+                }
+                Object::Cluster(_) => {}
             }
-            Object::Service(service) => keys.extend(port_keys(service)),
-            Object::Network(network) => {
-                keys.insert(Key::Network(network.id));
-            }
-            Object::Cluster(_) => {}
         }
     }
+}
+
+/// Returns whether a network is there, and if so, whether every node takes part in it.
+fn carries(object: Option<&Object>) -> Option<bool> {
+    if let Some(Object::Network(network)) = object { Some(network.spec.ingress) } else { None }
 }
 
 /// Claims that two items are the same to a node. A task's status is the node's own report, so that
@@ -118,31 +144,102 @@ fn same(former: &Item, latter: &Item) -> bool {
     }
 }
 
-/// Returns what `node` must know under `key`.
-fn item(sight: Sight<'_>, node: NodeId, key: Key) -> Option<Item> {
-    let view = sight.view;
-    match key {
-        Key::Task(id) => view.task(id).filter(|task| is_assigned(task, node)).cloned().map(Item::Task),
-        Key::Spec(id) => {
-            spec_is_used(view, node, id).then(|| view.spec(id).cloned().map(Item::Spec)).flatten()
+/// What managers know as one node sees it. What several items need is looked for once.
+struct Side<'a> {
+    sight: Sight<'a>,
+    node: NodeId,
+    joined: OnceCell<BTreeSet<NetworkId>>,
+    specs: OnceCell<BTreeSet<SpecId>>,
+    ports: OnceCell<BTreeMap<(u16, Protocol), Port>>,
+}
+
+impl<'a> Side<'a> {
+    fn new(sight: Sight<'a>, node: NodeId) -> Self {
+        Self { sight, node, joined: OnceCell::new(), specs: OnceCell::new(), ports: OnceCell::new() }
+    }
+
+    /// Returns what the node must know under `key`.
+    fn item(&self, key: Key) -> Option<Item> {
+        let view = self.sight.view;
+        match key {
+            Key::Task(id) => {
+                view.task(id).filter(|task| is_assigned(task, self.node)).cloned().map(Item::Task)
+            }
+            Key::Spec(id) => self.specs().contains(&id).then(|| view.spec(id).cloned().map(Item::Spec))?,
+            Key::Network(id) => self.network(id),
+            Key::Endpoint(network, task) => self.endpoint(network, task),
+            Key::Node(id) => view.node(id).map(|node| {
+                let address = node.status.address;
+                let manager_address = self.sight.managers.get(&id).cloned();
+                Item::Node(Node { id, address, number: node.number, manager_address })
+            }),
+            Key::Port(published, protocol) => {
+                self.ports().get(&(published, protocol)).cloned().map(Item::Port)
+            }
         }
-        Key::Network(id) => network_item(view, node, id),
-        Key::Endpoint(network, task) => endpoint_item(view, node, network, task),
-        Key::Node(id) => view.node(id).map(|node| {
-            let address = node.status.address;
-            let manager_address = sight.managers.get(&id).cloned();
-            Item::Node(Node { id, address, number: node.number, manager_address })
-        }),
-        Key::Port(published, protocol) => port_item(view, published, protocol),
+    }
+
+    fn network(&self, id: NetworkId) -> Option<Item> {
+        let network = self.sight.view.network(id).filter(|network| self.takes_part(network))?;
+        let (subnet, vni) = (network.subnet?, network.vni?);
+        let (internal, ingress) = (network.spec.internal, network.spec.ingress);
+        Some(Item::Network(Network { id, vni, subnet, internal, ingress }))
+    }
+
+    fn endpoint(&self, network: NetworkId, task: TaskId) -> Option<Item> {
+        let view = self.sight.view;
+        let task = view.task(task)?;
+        let address = task.addresses.iter().find(|address| address.network == network)?.address;
+        let host = task.node?;
+        let is_there = task.status.state >= TaskState::Assigned && !task.status.state.is_terminal();
+        if !is_there || !self.takes_part(view.network(network)?) {
+            return None;
+        }
+        let host_lives = view.node(host).is_some_and(|host| host.status.state != NodeState::Down);
+        let serving =
+            host_lives && task.status.state == TaskState::Running && task.desired <= TaskState::Complete;
+        Some(Item::Endpoint(Endpoint {
+            network,
+            task: task.id,
+            service: task.service,
+            address,
+            node: host,
+            serving,
+        }))
+    }
+
+    fn takes_part(&self, network: &model::Network) -> bool {
+        network.spec.ingress || self.joined().contains(&network.id)
+    }
+
+    fn joined(&self) -> &BTreeSet<NetworkId> {
+        self.joined.get_or_init(|| networks_of(self.sight.view, self.node))
+    }
+
+    fn specs(&self) -> &BTreeSet<SpecId> {
+        self.specs.get_or_init(|| {
+            let own = self.sight.view.tasks_on_node(self.node).filter(|task| is_assigned(task, self.node));
+            own.map(|task| task.spec_id()).collect()
+        })
+    }
+
+    fn ports(&self) -> &BTreeMap<(u16, Protocol), Port> {
+        self.ports.get_or_init(|| {
+            let mut ports = BTreeMap::new();
+            for service in self.sight.view.services() {
+                for port in ingress_ports(service) {
+                    let (published, protocol, target) = (port.published, port.protocol, port.target);
+                    let port = Port { published, protocol, target, service: service.id };
+                    ports.entry((published, protocol)).or_insert(port);
+                }
+            }
+            ports
+        })
     }
 }
 
 fn is_assigned(task: &Task, node: NodeId) -> bool {
     task.node == Some(node) && task.status.state >= TaskState::Assigned
-}
-
-fn spec_is_used(view: &View, node: NodeId, id: SpecId) -> bool {
-    view.tasks_on_node(node).any(|task| is_assigned(task, node) && task.spec_id() == id)
 }
 
 /// Returns the networks a node takes part in: the one that carries published ports, and those its tasks are on.
@@ -155,59 +252,21 @@ fn networks_of(view: &View, node: NodeId) -> BTreeSet<NetworkId> {
     networks
 }
 
-fn network_item(view: &View, node: NodeId, id: NetworkId) -> Option<Item> {
-    let network = view.network(id)?;
-    if !network.spec.ingress && !networks_of(view, node).contains(&id) {
-        return None;
-    }
-    let (subnet, vni) = (network.subnet?, network.vni?);
-    let (internal, ingress) = (network.spec.internal, network.spec.ingress);
-    Some(Item::Network(Network { id, vni, subnet, internal, ingress }))
+fn endpoint_keys(task: &Task) -> impl Iterator<Item = Key> + '_ {
+    task.addresses.iter().map(|address| Key::Endpoint(address.network, task.id))
 }
 
-fn endpoint_item(view: &View, node: NodeId, network: NetworkId, task: TaskId) -> Option<Item> {
-    let task = view.task(task)?;
-    let address = task.addresses.iter().find(|address| address.network == network)?.address;
-    let host = task.node?;
-    if task.status.state < TaskState::Assigned || task.status.state.is_terminal() {
-        return None;
-    }
-    if !view.network(network)?.spec.ingress && !networks_of(view, node).contains(&network) {
-        return None;
-    }
-    let host_lives = view.node(host).is_some_and(|host| host.status.state != NodeState::Down);
-    let serving =
-        host_lives && task.status.state == TaskState::Running && task.desired <= TaskState::Complete;
-    Some(Item::Endpoint(Endpoint {
-        network,
-        task: task.id,
-        service: task.service,
-        address,
-        node: host,
-        serving,
-    }))
+fn is_on(key: &Key, networks: &BTreeSet<NetworkId>) -> bool {
+    matches!(key, Key::Endpoint(network, _) if networks.contains(network))
 }
 
-fn port_item(view: &View, published: u16, protocol: Protocol) -> Option<Item> {
-    let mut found = view.services().flat_map(|service| {
-        let ports = service.endpoint.ports.iter().filter(|port| port.mode == PublishMode::Ingress);
-        ports.map(move |port| (service.id, port))
-    });
-    let (service, port) = found.find(|(_, port)| port.published == published && port.protocol == protocol)?;
-    Some(Item::Port(Port { published, protocol, target: port.target, service }))
+fn port_keys(service: &model::Service) -> impl Iterator<Item = Key> + '_ {
+    ingress_ports(service).map(|port| Key::Port(port.published, port.protocol))
 }
 
-fn endpoint_keys(task: &Task) -> impl Iterator<Item = Key> + use<> {
-    let id = task.id;
-    let networks: Vec<NetworkId> = task.addresses.iter().map(|address| address.network).collect();
-    networks.into_iter().map(move |network| Key::Endpoint(network, id))
+fn ingress_ports(service: &model::Service) -> impl Iterator<Item = &model::PortSpec> {
+    service.endpoint.ports.iter().filter(|port| port.mode == PublishMode::Ingress)
 }
 
-fn is_on(key: &Key, network: NetworkId) -> bool {
-    matches!(key, Key::Endpoint(on, _) if *on == network)
-}
-
-fn port_keys(service: &model::Service) -> Vec<Key> {
-    let ingress = service.endpoint.ports.iter().filter(|port| port.mode == PublishMode::Ingress);
-    ingress.map(|port| Key::Port(port.published, port.protocol)).collect()
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,415 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+
+use model::{Availability, TaskAddress, Timestamp};
+use proptest::prelude::*;
+use store::Change;
+use testkit::notation::{self, bits_of};
+use wire::assignment::Assignment;
+
+use super::*;
+
+const NODES: [&str; 3] = ["a", "b", "c"];
+const NETWORKS: [&str; 3] = ["ingress", "back", "front"];
+
+fn node_id(name: &str) -> NodeId {
+    NodeId::from_bits(bits_of(name))
+}
+
+fn network_id(name: &str) -> NetworkId {
+    NetworkId::from_bits(bits_of(name))
+}
+
+fn words(items: &Items) -> Vec<String> {
+    let name = notation::name_of;
+    let word = |item: &Item| match item {
+        Item::Task(task) => format!("task {}", task.slot),
+        Item::Spec(spec) => format!("spec {} v{}", spec.service_name, spec.id.version.0),
+        Item::Network(network) => format!("net {}", name(network.id.bits())),
+        Item::Endpoint(endpoint) => {
+            let serving = if endpoint.serving { " serving" } else { "" };
+            let (network, node) = (name(endpoint.network.bits()), name(endpoint.node.bits()));
+            format!("{network} {}→{node}{serving}", endpoint.address)
+        }
+        Item::Node(node) => {
+            let manager = node.manager_address.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+            format!("node {}{manager}", name(node.id.bits()))
+        }
+        Item::Port(port) => format!("port {}:{} {}", port.published, port.target, name(port.service.bits())),
+    };
+    items.values().map(word).collect()
+}
+
+#[track_caller]
+fn check(cluster: &str, node: &str, expected: &[&str]) {
+    let view = notation::parse(cluster);
+
+    let items = complete(Sight { view: &view, managers: &Managers::new() }, node_id(node));
+
+    assert_eq!(words(&items), expected, "{cluster}");
+}
+
+#[test]
+fn only_wanted_running_tasks_on_living_nodes_serve() {
+    let cases = [
+        ("running", "", " serving"),
+        ("running to-shutdown", "", ""),
+        ("running to-remove", "", ""),
+        ("starting", "", ""),
+        ("ready to-ready", "", ""),
+        ("assigned", "", ""),
+        ("running", "down", ""),
+        ("running", "disconnected", " serving"),
+    ];
+
+    for (task, node, serving) in cases {
+        check(
+            &format!(
+                "node a {node} | node b | ingress subnet=10.0.0.0/24 vni=4096 | web : 1→a {task} ip=ingress:10.0.0.2"
+            ),
+            "b",
+            &["net ingress", &format!("ingress 10.0.0.2→a{serving}"), "node a", "node b"],
+        );
+    }
+}
+
+#[test]
+fn tasks_that_ended_or_have_no_node_have_no_endpoint() {
+    for task in ["1→a complete", "1→a failed", "1→a orphaned", "1 pending"] {
+        check(
+            &format!("node a | ingress subnet=10.0.0.0/24 vni=4096 | web : {task} ip=ingress:10.0.0.2"),
+            "b",
+            &["net ingress", "node a"],
+        );
+    }
+}
+
+#[test]
+fn a_node_knows_the_networks_and_specs_of_its_own_tasks_alone() {
+    let cluster =
+        "node a | node b | net back subnet=10.0.1.0/24 vni=4097 | net front subnet=10.0.2.0/24 vni=4098
+        web v2 : 1→a running v1 ip=back:10.0.1.2, 2→b running ip=back:10.0.1.3
+        api : 1→b running ip=front:10.0.2.2";
+
+    check(
+        cluster,
+        "a",
+        &[
+            "task 1",
+            "spec web v1",
+            "net back",
+            "back 10.0.1.2→a serving",
+            "back 10.0.1.3→b serving",
+            "node a",
+            "node b",
+        ],
+    );
+}
+
+#[test]
+fn every_node_knows_the_published_ports_as_given_out() {
+    check(
+        "node a | web has=80:8080 publish=80:9090 | api has=443:8443/udp",
+        "a",
+        &["node a", "port 80:8080 web", "port 443:8443 api"],
+    );
+}
+
+#[test]
+fn a_network_without_numbers_is_not_told_yet() {
+    check("node a | net back | web : 1→a accepted", "a", &["task 1", "spec web v1", "node a"]);
+}
+
+/// What the difference tells a node that goes from one cluster to the other.
+fn told(before: &str, after: &str, node: &str) -> (Vec<String>, usize) {
+    let (before, after) = (notation::parse(before), notation::parse(after));
+    let managers = Managers::new();
+    let (before, after) =
+        (Sight { view: &before, managers: &managers }, Sight { view: &after, managers: &managers });
+    let Some(told) = difference(before, after, node_id(node), 1) else { return (Vec::new(), 0) };
+    (words(&told.put.into_iter().map(|item| (item.key(), item)).collect()), told.removed.len())
+}
+
+#[test]
+fn the_first_task_on_a_network_tells_its_endpoints_and_the_last_takes_them_away() {
+    let without =
+        "node a | node b | net back subnet=10.0.1.0/24 vni=4097 | web : 1→b running ip=back:10.0.1.2";
+    let with = format!("{without} | api : 1→a assigned ip=back:10.0.1.3");
+    let ended = format!("{without} | api : 1→a complete ip=back:10.0.1.3");
+
+    let (first, _) = told(without, &with, "a");
+    assert_eq!(first, ["task 1", "spec api v1", "net back", "back 10.0.1.2→b serving", "back 10.0.1.3→a"]);
+    assert_eq!(told(&with, &ended, "a"), (vec![], 3), "the network and two endpoints go");
+    assert_eq!(told(&with, &ended, "b"), (vec![], 1), "the other node forgets one endpoint");
+}
+
+#[test]
+fn a_report_of_a_nodes_own_task_is_no_news_to_it() {
+    let cluster = |state: &str| format!("node a | web : 1→a {state}");
+
+    assert_eq!(told(&cluster("accepted"), &cluster("running"), "a"), (vec![], 0));
+    assert_eq!(told(&cluster("running"), &cluster("running to-shutdown"), "a").0, ["task 1"]);
+}
+
+#[test]
+fn a_manager_that_moves_is_told() {
+    let view = notation::parse("node a | node b");
+    let before: Managers = [(node_id("a"), "10.0.0.1:2377".into())].into();
+    let after: Managers = [(node_id("b"), "10.0.0.2:2377".into())].into();
+
+    let told = difference(
+        Sight { view: &view, managers: &before },
+        Sight { view: &view, managers: &after },
+        node_id("b"),
+        1,
+    );
+
+    let items = told.unwrap().put.into_iter().map(|item| (item.key(), item)).collect();
+    assert_eq!(words(&items), ["node a", "node b at 10.0.0.2:2377"]);
+}
+
+/// One thing that happens to a cluster.
+#[derive(Debug, Clone)]
+enum Wish {
+    Node {
+        at: usize,
+        state: u8,
+        number: u32,
+        is_there: bool,
+    },
+    Network {
+        at: usize,
+        is_ingress: bool,
+        has_numbers: bool,
+        is_there: bool,
+    },
+    Service {
+        at: u128,
+        port: u16,
+        is_there: bool,
+    },
+    Task {
+        at: u128,
+        service: u128,
+        version: u32,
+        node: usize,
+        state: usize,
+        desired: usize,
+        networks: u8,
+        is_there: bool,
+    },
+}
+
+fn any_wish() -> impl Strategy<Value = Wish> {
+    let is_there = prop::bool::weighted(0.8);
+    prop_oneof![
+        1 => (0..3usize, 0..4u8, 0..3u32, is_there)
+            .prop_map(|(at, state, number, is_there)| Wish::Node { at, state, number, is_there }),
+        1 => (0..3usize, any::<bool>(), any::<bool>(), is_there).prop_map(
+            |(at, is_ingress, has_numbers, is_there)| Wish::Network { at, is_ingress, has_numbers, is_there }
+        ),
+        1 => (0..3u128, 80..83u16, is_there)
+            .prop_map(|(at, port, is_there)| Wish::Service { at, port, is_there }),
+        4 => ((0..8u128, 0..3u128, 1..3u32, 0..4usize), (0..14usize, 0..14usize, 0..8u8, is_there)).prop_map(
+            |((at, service, version, node), (state, desired, networks, is_there))| Wish::Task {
+                at, service, version, node, state, desired, networks, is_there
+            }
+        ),
+    ]
+}
+
+fn happen(view: &mut View, wish: &Wish) {
+    let (key, object): (store::Key, Object) = match wish {
+        Wish::Node { at, state, number, .. } => {
+            let mut node = notation::node(NODES[*at]);
+            node.status.state =
+                [NodeState::Ready, NodeState::Down, NodeState::Unknown, NodeState::Disconnected]
+                    [usize::from(*state)];
+            node.number = (*number > 0).then_some(*number);
+            node.status.address = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, *number as u8)));
+            node.spec.availability = Availability::Active;
+            (store::Key::Node(node.id), node.into())
+        }
+        Wish::Network { at, is_ingress, has_numbers, .. } => {
+            let id = network_id(NETWORKS[*at]);
+            let is_ingress = *is_ingress && view.ingress_network().is_none_or(|held| held.id == id);
+            let spec = model::NetworkSpec {
+                name: NETWORKS[*at].into(),
+                ingress: is_ingress,
+                ..model::NetworkSpec::default()
+            };
+            let subnet = has_numbers.then(|| "10.0.0.0/24".parse().unwrap());
+            let network = model::Network { id, meta: model::Meta::default(), spec, subnet, vni: Some(4096) };
+            (store::Key::Network(id), network.into())
+        }
+        Wish::Service { at, port, .. } => {
+            let service = notation::service(&format!("s{at} has={port}:80"));
+            (store::Key::Service(service.id), service.into())
+        }
+        Wish::Task { .. } => {
+            let task = task_of(wish);
+            for version in 1..3 {
+                let mut service = notation::empty_service("spec");
+                service.id = task.service;
+                let spec = notation::spec_at(&service, model::SpecVersion(version));
+                view.draft(&Change::Put(spec.into()));
+            }
+            (store::Key::Task(task.id), task.into())
+        }
+    };
+    let is_there = match wish {
+        Wish::Node { is_there, .. }
+        | Wish::Network { is_there, .. }
+        | Wish::Service { is_there, .. }
+        | Wish::Task { is_there, .. } => *is_there,
+    };
+    if is_there {
+        view.draft(&Change::Put(object));
+    } else if view.get(key).is_some() {
+        view.draft(&Change::Delete(key, model::Version(0)));
+    }
+}
+
+fn task_of(wish: &Wish) -> Task {
+    let Wish::Task { at, service, version, node, state, desired, networks, .. } = wish else {
+        panic!("{wish:?} is no task");
+    };
+    let address = |(place, name): (usize, &&str)| TaskAddress {
+        network: network_id(name),
+        address: Ipv4Addr::new(10, 0, place as u8, *at as u8),
+    };
+    let picked = NETWORKS.iter().enumerate().filter(|(place, _)| networks & (1 << place) != 0);
+    Task {
+        id: TaskId::from_bits(*at),
+        meta: model::Meta::default(),
+        service: model::ServiceId::from_bits(bits_of(&format!("s{service}"))),
+        spec_version: model::SpecVersion(*version),
+        slot: *at as u32,
+        desired: TaskState::ALL[*desired],
+        node: NODES.get(*node).map(|name| node_id(name)),
+        addresses: picked.map(address).collect(),
+        status: model::TaskStatus {
+            state: TaskState::ALL[*state],
+            at: Timestamp(0),
+            message: String::new(),
+            err: String::new(),
+            container: None,
+            ports: Vec::new(),
+        },
+    }
+}
+
+/// Leaves out what is the node's own report.
+fn without_reports(mut items: Items) -> Items {
+    for item in items.values_mut() {
+        if let Item::Task(task) = item {
+            let mut bare = (**task).clone();
+            bare.meta = model::Meta::default();
+            bare.status.state = TaskState::New;
+            *task = bare.into();
+        }
+    }
+    items
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn a_difference_leads_from_one_complete_set_to_the_other(
+        wishes in prop::collection::vec(any_wish(), 0..24),
+        more in prop::collection::vec(any_wish(), 0..6),
+        moved in any::<bool>(),
+    ) {
+        let mut before = View::default();
+        wishes.iter().for_each(|wish| happen(&mut before, wish));
+        let mut after = before.clone();
+        more.iter().for_each(|wish| happen(&mut after, wish));
+        let managers: Managers = [(node_id("a"), "one".into())].into();
+        let moved: Managers = if moved { [(node_id("b"), "two".into())].into() } else { managers.clone() };
+
+        for name in NODES {
+            let node = node_id(name);
+            let (before, after) =
+                (Sight { view: &before, managers: &managers }, Sight { view: &after, managers: &moved });
+            let mut items = complete(before, node);
+            let expected = complete(after, node);
+            let told = difference(before, after, node, 1);
+
+            if let Some(told) = &told {
+                let mut keys: Vec<Key> = told.put.iter().map(Item::key).chain(told.removed.clone()).collect();
+                let all = keys.len();
+                keys.sort();
+                keys.dedup();
+                prop_assert_eq!(keys.len(), all, "each key is told once");
+                told.clone().apply(&mut items);
+            }
+
+            prop_assert_eq!(without_reports(items), without_reports(expected), "node {}", name);
+        }
+    }
+
+    #[test]
+    fn equal_views_are_no_news(wishes in prop::collection::vec(any_wish(), 0..24)) {
+        let mut view = View::default();
+        wishes.iter().for_each(|wish| happen(&mut view, wish));
+        let managers = Managers::new();
+        let sight = Sight { view: &view, managers: &managers };
+
+        prop_assert_eq!(difference(sight, sight, node_id("a"), 1), None::<Assignment>);
+    }
+}
+
+/// Shows what a difference and a complete set cost; run it with `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn cost_with_a_thousand_services_and_ten_thousand_tasks() {
+    let mut view = View::default();
+    for place in 0..100 {
+        view.draft(&Change::Put(notation::node(&format!("n{place}")).into()));
+    }
+    let mut happened = |wish: Wish| happen(&mut view, &wish);
+    happened(Wish::Network { at: 0, is_ingress: true, has_numbers: true, is_there: true });
+    happened(Wish::Network { at: 1, is_ingress: false, has_numbers: true, is_there: true });
+    let running = TaskState::ALL.iter().position(|state| *state == TaskState::Running).unwrap();
+    let task = |at: u128, state: usize| {
+        let wish = Wish::Task {
+            at,
+            service: at % 1000,
+            version: 1,
+            node: 9,
+            state,
+            desired: running,
+            networks: 3,
+            is_there: true,
+        };
+        Task { node: Some(node_id(&format!("n{}", at % 100))), ..task_of(&wish) }
+    };
+    for at in 0..10_000 {
+        if at < 1000 {
+            let mut service = notation::service(&format!("s{at} has=80:80"));
+            service.endpoint.ports[0].published = 10_000 + at as u16;
+            view.draft(&Change::Put(service.into()));
+        }
+        view.draft(&Change::Put(task(at, running).into()));
+    }
+    let mut after = view.clone();
+    for at in 0..100 {
+        after.draft(&Change::Put(task(at * 7, running + 1).into()));
+    }
+    let mut with_port = view.clone();
+    with_port.draft(&Change::Put(notation::service("s5 has=9999:80").into()));
+    let managers = Managers::new();
+    let sight = |view| Sight { view, managers: &managers };
+    let time = |what: &str, work: &dyn Fn()| {
+        let start = Instant::now();
+        (0..100).for_each(|_| work());
+        println!("{what}: {:?}", start.elapsed() / 100);
+    };
+
+    let node = node_id("n1");
+    time("complete", &|| drop(complete(sight(&view), node)));
+    time("difference of 100 tasks", &|| drop(difference(sight(&view), sight(&after), node, 1)));
+    time("difference of a port", &|| drop(difference(sight(&view), sight(&with_port), node, 1)));
+    time("no difference", &|| drop(difference(sight(&view), sight(&view), node, 1)));
+}
