@@ -19,12 +19,14 @@ use crate::assignment::Managers;
 use crate::intake::{Intake, Report};
 use crate::log_broker::LogBroker;
 use crate::relay::Relay;
-use crate::session::Session;
+use crate::session::{self, Session};
 
 /// How many messages wait for an agent; its session waits when it is full.
 const OUTBOX_LENGTH: usize = 256;
 /// How many lines wait for whoever asked for logs.
 const LINES_WAITING: usize = 256;
+/// How long the opening of a session waits for the leader; another manager may hear it.
+const CURRENT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 /// Largest message an agent may send: a batch of 100,000 statuses of about 150 bytes.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
@@ -92,6 +94,16 @@ impl Dispatcher {
         // It ends with its receiver: every send into a dropped one fails.
         drop(tokio::spawn(self.clone().read_everywhere(query, lines)));
         receiver
+    }
+
+    /// Returns a view that holds everything acknowledged before. A manager that lags behind would tell a
+    /// node to stop what another manager has just told it to run.
+    async fn current(&self) -> Result<store::View, Status> {
+        match tokio::time::timeout(CURRENT_TIMEOUT, self.proposer.current()).await {
+            Ok(Ok(view)) => Ok(view),
+            Ok(Err(error)) => Err(Status::unavailable(error.to_string())),
+            Err(_) => Err(Status::unavailable("this manager does not hear from a leader")),
+        }
     }
 
     async fn read_everywhere(self, query: pb::LogQuery, lines: mpsc::Sender<pb::LogRecord>) {
@@ -185,19 +197,13 @@ impl dispatcher_server::Dispatcher for Dispatcher {
         let peer = identity::require_node(&request)?;
         let node: NodeId =
             peer.node_id.parse().map_err(|_| Status::internal("the certificate names no node id"))?;
-        let view = self.proposer.view();
+        let view = self.current().await?;
         if view.node(node).is_none() {
-            // A follower that just started, or lags, must not turn away a node that was admitted elsewhere.
-            let current =
-                self.proposer.current().await.map_err(|error| Status::unavailable(error.to_string()))?;
-            if current.node(node).is_none() {
-                return Err(Status::permission_denied(format!("node {node} is not part of this cluster")));
-            }
+            return Err(Status::permission_denied(format!("node {node} is not part of this cluster")));
         }
         let (outbox, outgoing) = mpsc::channel(OUTBOX_LENGTH);
-        let period = view.cluster().map_or(1000, |cluster| cluster.spec.heartbeat_period.as_millis() as u64);
-        let welcome = pb::Welcome { node_id: node.to_string(), heartbeat_period_ms: period };
-        let welcome = pb::ManagerMessage { kind: Some(pb::manager_message::Kind::Welcome(welcome)) };
+        let welcome = pb::manager_message::Kind::Welcome(session::welcome(node, &view));
+        let welcome = pb::ManagerMessage { kind: Some(welcome) };
         outbox.try_send(welcome).map_err(|_| Status::internal("a fresh outbox takes its first message"))?;
         let session = Session {
             node,
@@ -275,7 +281,13 @@ impl dispatcher_server::Dispatcher for Dispatcher {
         let Some(reader) = self.logs.deliver(&opening.query_id, node) else {
             return Err(Status::not_found("nobody reads these logs"));
         };
-        while let Some(mut record) = records.message().await? {
+        loop {
+            let record = tokio::select! {
+                record = records.message() => record?,
+                // A log in which nothing happens must not be kept open for nobody.
+                () = reader.closed() => None,
+            };
+            let Some(mut record) = record else { break };
             record.node_id = node.to_string();
             if reader.send(record).await.is_err() {
                 break;

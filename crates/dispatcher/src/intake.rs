@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How many reports wait; a session that finds no room waits and stops reading.
 const WAITING_MAX: usize = 1024;
+/// The largest object that a report may make. One that no log entry can take would hold up all others for ever.
+const OBJECT_BYTES_MAX: usize = 256 << 10;
 /// The pause after a proposal that failed, such as while there is no leader.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -65,7 +67,7 @@ impl Intake {
             if changes.is_empty() {
                 return;
             }
-            match self.proposer.propose(changes).await {
+            match self.proposer.propose_in_parts(changes).await {
                 Ok(_) => return,
                 // Somebody wrote one of the objects meanwhile: decide again from a view that has it.
                 Err(consensus::UpdateError::Conflict(_)) => {
@@ -103,8 +105,16 @@ impl Batch {
             node.status.address = *address;
             (!known).then(|| Change::Put(Object::from(node)))
         });
-        statuses.chain(hellos).collect()
+        statuses.chain(hellos).filter(is_sane).collect()
     }
+}
+
+fn is_sane(change: &Change) -> bool {
+    let size = wire::entry::size_of(change);
+    if size > OBJECT_BYTES_MAX {
+        tracing::error!(object = %change.key(), size, limit = OBJECT_BYTES_MAX, "a report is too large and is passed over");
+    }
+    size <= OBJECT_BYTES_MAX
 }
 
 /// Returns the change that moves a task forward; none if the task is not the node's or is further already.

@@ -41,7 +41,11 @@ pub(crate) struct Reading {
 impl LogBroker {
     /// Notes that an agent is connected; messages for it go to `outbox`.
     pub fn connected(&self, node: NodeId, outbox: mpsc::Sender<pb::ManagerMessage>) {
-        self.lock().agents.insert(node, outbox);
+        let mut state = self.lock();
+        if state.agents.insert(node, outbox).is_some() {
+            // What was asked through the session before this one is not answered any more.
+            state.no_longer_silent(node, None);
+        }
     }
 
     /// Notes that the session with this outbox is over.
@@ -49,8 +53,8 @@ impl LogBroker {
         let mut state = self.lock();
         if state.agents.get(&node).is_some_and(|current| current.same_channel(outbox)) {
             state.agents.remove(&node);
+            state.no_longer_silent(node, None);
         }
-        state.no_longer_silent(node, None);
     }
 
     /// Asks the connected ones among the given nodes for the logs of their tasks.
@@ -153,6 +157,22 @@ mod tests {
         broker.disconnected(NODE, &outbox);
 
         assert_eq!(reading.records.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_replaced_ends_no_query_of_the_next() {
+        let broker = LogBroker::default();
+        let (former, _former_inbox) = mpsc::channel(4);
+        let (outbox, _inbox) = mpsc::channel(4);
+        broker.connected(NODE, former.clone());
+        let mut unanswered = broker.read(&pb::LogQuery { id: "p".into(), ..query() }, &tasks());
+        broker.connected(NODE, outbox);
+        let _reading = broker.read(&query(), &tasks());
+
+        broker.disconnected(NODE, &former);
+
+        assert_eq!(unanswered.records.recv().await, None, "nobody answers what the former session was asked");
+        assert!(broker.deliver("q", NODE).is_some());
     }
 
     #[tokio::test]

@@ -95,7 +95,7 @@ impl Relay {
             return;
         }
         // What is refused is judged again at the next tick.
-        if let Err(error) = self.proposer.propose(changes).await {
+        if let Err(error) = self.proposer.propose_in_parts(changes).await {
             tracing::debug!(%error, "states of nodes wait");
         }
     }

@@ -1,6 +1,7 @@
 //! One agent's session with this manager.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use consensus::Proposer;
 use model::{NodeId, TaskId, TaskStatus};
@@ -13,6 +14,10 @@ use wire::pb;
 
 use crate::assignment::{self, Managers, Sight};
 use crate::intake::Report;
+
+/// How long a manager without a leader keeps its sessions: longer than an election, shorter than it
+/// takes until the cluster counts the nodes as down.
+const LEADERLESS_MAX: Duration = Duration::from_millis(2500);
 
 /// What a session works with.
 pub(crate) struct Session {
@@ -39,8 +44,11 @@ impl Session {
         let mut told = self.tell_all(&mut views).await?;
         // Reports are confirmed in the background: the agent's heartbeats must not wait for the log.
         let mut storing = JoinSet::new();
+        let cut_off = cut_off(self.proposer.statuses());
+        tokio::pin!(cut_off);
         loop {
             tokio::select! {
+                reason = &mut cut_off => return Err(Status::unavailable(reason)),
                 received = incoming.message() => match received? {
                     Some(pb::AgentMessage { kind: Some(kind) }) => self.take(kind, &mut storing).await?,
                     Some(pb::AgentMessage { kind: None }) => {}
@@ -80,6 +88,10 @@ impl Session {
         let managers = self.managers.borrow_and_update().clone();
         if view.node(self.node).is_none() {
             return Err(Status::permission_denied("this node was removed from the cluster"));
+        }
+        let welcome = welcome(self.node, &view);
+        if welcome != self::welcome(self.node, &told.view) {
+            self.send(pb::manager_message::Kind::Welcome(welcome)).await?;
         }
         let before = Sight { view: &told.view, managers: &told.managers };
         let after = Sight { view: &view, managers: &managers };
@@ -123,6 +135,28 @@ impl Session {
     async fn send(&self, kind: pb::manager_message::Kind) -> Result<(), Status> {
         let message = pb::ManagerMessage { kind: Some(kind) };
         self.outbox.send(message).await.map_err(|_| Status::cancelled("the agent has left"))
+    }
+}
+
+/// Returns what an agent is told of its session, first of all and when it changes.
+pub(crate) fn welcome(node: NodeId, view: &View) -> pb::Welcome {
+    let period = view.cluster().map_or(Duration::from_secs(1), |cluster| cluster.spec.heartbeat_period);
+    pb::Welcome { node_id: node.to_string(), heartbeat_period_ms: period.as_millis() as u64 }
+}
+
+/// Returns why the session must end when this manager has stopped or has been without a leader for
+/// too long: what it hears of nodes then reaches nobody who decides.
+async fn cut_off(mut statuses: watch::Receiver<consensus::Status>) -> &'static str {
+    loop {
+        let is_lost = |status: &consensus::Status| status.leader.is_none() || status.stopped.is_some();
+        match statuses.wait_for(is_lost).await.map(|status| status.stopped.is_some()) {
+            Ok(false) => {}
+            Ok(true) | Err(_) => return "this manager has stopped",
+        }
+        let settled = statuses.wait_for(|status| status.leader.is_some() || status.stopped.is_some());
+        if tokio::time::timeout(LEADERLESS_MAX, settled).await.is_err() {
+            return "this manager does not hear from a leader";
+        }
     }
 }
 
