@@ -33,3 +33,40 @@ pub fn plan(view: &View, touched: &Touched, env: &mut Env<'_>) -> Plan {
     }
     draft.into_plan()
 }
+
+#[cfg(test)]
+mod tests {
+    use model::TaskState;
+    use testkit::World;
+
+    use super::*;
+
+    #[test]
+    fn each_stage_sees_what_those_before_it_planned() {
+        let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+        let mut world = World::parse("node a | ingress | web x2 publish=80:8080");
+
+        world.settle(plan);
+
+        assert_eq!(names, ["orchestrator", "allocator", "scheduler"]);
+        let tasks: Vec<_> = world.view.tasks().collect();
+        assert_eq!(tasks.len(), 2);
+        for task in tasks {
+            assert_eq!(task.status.state, TaskState::Assigned, "one pass makes, addresses and places");
+            assert_eq!((task.node.is_some(), task.addresses.len()), (true, 1));
+        }
+    }
+
+    #[test]
+    fn a_second_pass_over_what_was_touched_plans_nothing() {
+        let mut world = World::parse("node a | node b | ingress | web x3 publish=80:8080");
+        let before = world.view.clone();
+        let first = world.plan(plan);
+        world.apply(&first);
+
+        let touched = Touched::between(&before, &world.view);
+
+        assert!(!first.changes.is_empty());
+        assert!(world.plan_touched(plan, &touched).changes.is_empty());
+    }
+}
