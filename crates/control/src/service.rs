@@ -10,6 +10,10 @@ use store::{Change, Key, View};
 
 use crate::{Control, Error, error::Kind, find, unsupported};
 
+/// How many replicas a service may have: as many tasks as a whole cluster is designed for. A slip of
+/// the finger would otherwise make one plan larger than any manager's memory.
+const REPLICAS_MAX: u64 = 1_000_000;
+
 impl Control {
     /// Makes a service and returns its id.
     pub async fn create_service(&self, spec: ServiceSpec) -> Result<ServiceId, Error> {
@@ -133,6 +137,12 @@ fn based_on(view: &View, id: ServiceId, version: Version) -> Result<&Arc<Service
 fn checked(view: &View, mut spec: ServiceSpec, former: Option<&Service>) -> Result<ServiceSpec, Error> {
     spec.validate()?;
     unsupported::refuse(&spec)?;
+    if let Mode::Replicated { replicas } = spec.mode
+        && replicas > REPLICAS_MAX
+    {
+        let text = format!("{replicas} replicas are asked for; a service may have {REPLICAS_MAX}");
+        return Err(Error::new(Kind::Invalid, text));
+    }
     for attachment in &mut spec.task.networks {
         let network = find::network(view, &attachment.target)?;
         if network.spec.ingress {
