@@ -1,25 +1,27 @@
 //! The agent's one loop: it listens to its manager and its runners, and keeps both told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use identity::Tls;
-use model::{NodeId, Task, TaskId, TaskState, TaskStatus, Timestamp};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use model::{NodeId, Task, TaskId, TaskState, Timestamp};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
 use wire::assignment::{Assignment, Item, Items, Key};
 use wire::pb;
-use wire::pb::dispatcher_client::DispatcherClient;
 
+use crate::adopt::adopt;
 use crate::journal::{self, Journal, Memory};
+use crate::link::Link;
 use crate::logs::Logs;
 use crate::network_state::NetworkState;
-use crate::runner::{Report, Runner};
-use crate::runtime::{Order, Phase, Runtime, Seen};
-use crate::session::{self, Event, Sessions};
+use crate::runner::{self, Report, Runner};
+use crate::runtime::{self, Order, Runtime, Seen};
+use crate::session::{Event, Sessions};
 
 /// How often a changed journal is written. A journal that is a moment old does no harm: what it
 /// lacks, a manager tells again.
@@ -51,62 +53,72 @@ pub struct Connection {
     pub managers: Vec<String>,
 }
 
+/// Why the agent cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// Without knowing what runs, every task would count as lost.
+    #[error("see which containers are on this host")]
+    Look(#[source] runtime::Error),
+}
+
 /// The worker's side of a node.
 pub struct Agent {
     config: Config,
     runtime: Arc<dyn Runtime>,
-    memory: Memory,
+    /// Shared with the writing of the journal, which is slow beside the loop.
+    memory: Arc<Memory>,
     revision: u64,
     sequence: u64,
     changed: bool,
     journal: Journal,
+    writing: JoinSet<()>,
     orders: BTreeMap<TaskId, watch::Sender<Order>>,
-    runners: JoinSet<TaskId>,
+    runners: JoinSet<Ended>,
+    /// Tasks of which a container may be there: their runner, or the removal of what is left, has not ended.
+    busy: BTreeSet<TaskId>,
     permits: Arc<Semaphore>,
     reports: (mpsc::UnboundedSender<Report>, mpsc::UnboundedReceiver<Report>),
     networks: watch::Sender<NetworkState>,
+    applied: watch::Sender<u64>,
     managers: watch::Sender<Vec<String>>,
     preferred: Vec<String>,
-    manager: Option<Manager>,
+    manager: Option<Link>,
     logs: Logs,
     leftovers: BTreeMap<TaskId, Seen>,
 }
 
-/// An open session.
-struct Manager {
-    outbox: mpsc::Sender<pb::AgentMessage>,
-    client: DispatcherClient<Channel>,
-    /// Statuses the manager has not confirmed; a new session gets all of them.
-    unsent: BTreeMap<TaskId, TaskStatus>,
-    in_flight: Option<u64>,
-    next_report: u64,
-    _held: oneshot::Sender<()>,
+/// How the work on a task ended.
+struct Ended {
+    task: TaskId,
+    /// Whether it broke: a bug, after which nothing of the task is left running.
+    is_broken: bool,
 }
 
 impl Agent {
     /// Reads the journal and looks at the host; containers of an earlier process are taken over.
-    pub async fn open(config: Config, runtime: Arc<dyn Runtime>) -> Result<Self, journal::Error> {
+    pub async fn open(config: Config, runtime: Arc<dyn Runtime>) -> Result<Self, OpenError> {
         let (journal, memory) = Journal::open(&config.dir)?;
-        let leftovers = match runtime.seen().await {
-            Ok(seen) => seen.into_iter().map(|seen| (seen.task, seen)).collect(),
-            Err(error) => {
-                tracing::error!(%error, "cannot see which containers are on this host");
-                BTreeMap::new()
-            }
-        };
+        let seen = runtime.seen().await.map_err(OpenError::Look)?;
+        let leftovers = seen.into_iter().map(|seen| (seen.task, seen)).collect();
         Ok(Self {
             permits: Arc::new(Semaphore::new(config.concurrency.max(1))),
             config,
             runtime,
-            memory,
+            memory: Arc::new(memory),
             revision: 0,
             sequence: 0,
             changed: false,
             journal,
+            writing: JoinSet::new(),
             orders: BTreeMap::new(),
             runners: JoinSet::new(),
+            busy: BTreeSet::new(),
             reports: mpsc::unbounded_channel(),
             networks: watch::channel(NetworkState::default()).0,
+            applied: watch::channel(0).0,
             managers: watch::channel(Vec::new()).0,
             preferred: Vec::new(),
             manager: None,
@@ -129,25 +141,34 @@ impl Agent {
         };
         let mut helpers = JoinSet::new();
         helpers.spawn(sessions.keep());
-        helpers.spawn(keep_networks(self.runtime.clone(), self.networks.subscribe()));
+        let mut applied = self.applied.subscribe();
+        helpers.spawn(keep_networks(self.runtime.clone(), self.networks.subscribe(), self.applied.clone()));
         self.take_up();
         let mut tick = tokio::time::interval(JOURNAL_PERIOD);
         loop {
             tokio::select! {
                 Some(event) = events.recv() => self.on_event(event),
                 Some(report) = self.reports.1.recv() => self.on_report(report),
-                Some(ended) = self.runners.join_next() => self.on_runner_ended(ended),
+                Some(ended) = self.runners.join_next() => self.on_ended(ended),
+                Ok(()) = applied.changed() => {}
                 _ = tick.tick() => self.write_journal(),
                 _ = stop.wait_for(|stop| *stop) => break,
             }
             while let Ok(report) = self.reports.1.try_recv() {
                 self.on_report(report);
             }
-            self.flush();
+            if let Some(manager) = &mut self.manager {
+                manager.flush(*self.applied.borrow());
+            }
         }
-        self.write_journal();
-        self.runners.abort_all();
         helpers.shutdown().await;
+        self.runners.shutdown().await;
+        while let Ok(report) = self.reports.1.try_recv() {
+            self.on_report(report);
+        }
+        while self.writing.join_next().await.is_some() {}
+        self.write_journal();
+        while self.writing.join_next().await.is_some() {}
     }
 
     /// Goes on with what the journal knows, before any manager is heard.
@@ -162,9 +183,7 @@ impl Agent {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Opened { outbox, client, held } => {
-                let unsent = self.memory.statuses.clone();
-                self.manager =
-                    Some(Manager { outbox, client, unsent, in_flight: None, next_report: 1, _held: held });
+                self.manager = Some(Link::new(outbox, client, held, self.memory.statuses.clone()));
                 self.sequence = 0;
             }
             Event::Closed => self.manager = None,
@@ -183,15 +202,13 @@ impl Agent {
                 }
             },
             pb::manager_message::Kind::Stored(stored) => {
-                if let Some(manager) = &mut self.manager
-                    && manager.in_flight == Some(stored.sequence)
-                {
-                    manager.in_flight = None;
+                if let Some(manager) = &mut self.manager {
+                    manager.stored(stored.sequence);
                 }
             }
             pb::manager_message::Kind::Logs(query) => {
                 if let Some(manager) = &self.manager {
-                    self.logs.answer(query, self.config.node, self.runtime.clone(), manager.client.clone());
+                    self.logs.answer(query, self.config.node, self.runtime.clone(), manager.client());
                 }
             }
             pb::manager_message::Kind::LogsEnd(end) => self.logs.end(&end.id),
@@ -211,35 +228,39 @@ impl Agent {
         self.sequence = assignment.sequence;
         self.revision = assignment.revision;
         let complete = assignment.sequence == 0;
-        assignment.apply(&mut self.memory.items);
+        let concerns_networks = complete || concerns_networks(&assignment);
+        assignment.apply(&mut Arc::make_mut(&mut self.memory).items);
         self.changed = true;
         self.reconcile();
         if complete {
             self.remove_leftovers();
         }
-        self.tell_managers();
-        self.networks.send_replace(NetworkState::of(self.config.node, self.revision, &self.memory.items));
-        self.send(pb::agent_message::Kind::Applied(pb::Applied { revision: self.revision }));
+        if concerns_networks {
+            self.tell_managers();
+            let state = NetworkState::of(self.config.node, self.revision, &self.memory.items);
+            self.networks.send_replace(state);
+        }
     }
 
     /// Gives each assigned task a runner with its latest order, and withdraws the others.
     fn reconcile(&mut self) {
-        let items = &self.memory.items;
-        self.orders.retain(|task, _| items.contains_key(&Key::Task(*task)));
-        self.memory.statuses.retain(|task, _| items.contains_key(&Key::Task(*task)));
-        let orders: Vec<Order> = items
-            .values()
-            .filter_map(|item| if let Item::Task(task) = item { order_of(task, items) } else { None })
-            .collect();
-        for order in orders {
-            if let Some(sender) = self.orders.get(&order.task.id) {
-                sender.send_if_modified(|former| {
-                    let differs = *former != order;
-                    *former = order;
-                    differs
-                });
-            } else {
-                self.begin(order);
+        let memory = Arc::make_mut(&mut self.memory);
+        self.orders.retain(|task, _| memory.items.contains_key(&Key::Task(*task)));
+        memory.statuses.retain(|task, _| memory.items.contains_key(&Key::Task(*task)));
+        let memory = self.memory.clone();
+        for item in memory.items.values() {
+            // Tasks come before all else.
+            let Item::Task(task) = item else { break };
+            match (self.orders.get(&task.id), order_of(task, &memory.items)) {
+                (Some(sender), Some(order)) => replace(sender, order),
+                // What it is made from is not needed to stop it.
+                (Some(sender), None) => {
+                    let former = sender.borrow().clone();
+                    replace(sender, Order { task: task.clone(), ..former });
+                }
+                // What is left of its former life goes first.
+                (None, Some(order)) if !self.busy.contains(&task.id) => self.begin(order),
+                (None, Some(_) | None) => {}
             }
         }
     }
@@ -252,7 +273,7 @@ impl Agent {
         {
             status.clone_from(known);
         }
-        let lost = self.adopt(task, &mut status);
+        let is_news = adopt(&mut status, self.leftovers.remove(&task), (self.config.clock)());
         let (sender, orders) = watch::channel(order);
         let runner = Runner {
             runtime: self.runtime.clone(),
@@ -263,103 +284,76 @@ impl Agent {
             clock: self.config.clock,
         };
         self.orders.insert(task, sender);
-        if lost {
+        if is_news {
             self.on_report(Report { task, status });
         }
-        self.runners.spawn(async move {
-            runner.run().await;
-            task
-        });
-    }
-
-    /// Brings a status in line with the container found on this host. Returns whether the task is
-    /// lost: it had a container, and there is none.
-    fn adopt(&mut self, task: TaskId, status: &mut TaskStatus) -> bool {
-        let had_container = status.state >= TaskState::Ready && !status.state.is_terminal();
-        let Some(seen) = self.leftovers.remove(&task) else {
-            if had_container {
-                status.state = TaskState::Failed;
-                status.at = (self.config.clock)();
-                status.err = "the container is gone: its host was restarted".into();
-            } else if !status.state.is_terminal() {
-                status.state = TaskState::Assigned;
-            }
-            return had_container;
-        };
-        let (state, pid) = match seen.phase {
-            Phase::Created => (TaskState::Ready, 0),
-            Phase::Running(pid) => (TaskState::Running, pid),
-            Phase::Exited(_) => (TaskState::Running, 0),
-        };
-        status.state.advance_to(state);
-        status.container =
-            Some(Box::new(model::ContainerStatus { container_id: seen.container_id, pid, exit_code: 0 }));
-        false
+        self.look_after(task, runner.run());
     }
 
     /// Removes containers that no manager knows any more.
     fn remove_leftovers(&mut self) {
-        for (task, seen) in std::mem::take(&mut self.leftovers) {
-            tracing::info!(%task, container = %seen.container_id, "removing a container that no task owns");
+        let items = &self.memory.items;
+        let unknown: Vec<Seen> = self
+            .leftovers
+            .extract_if(.., |task, _| !items.contains_key(&Key::Task(*task)))
+            .map(|(_, seen)| seen)
+            .collect();
+        for Seen { task, container_id, phase: _ } in unknown {
+            tracing::info!(%task, container = %container_id, "removing a container that no task owns");
             let runtime = self.runtime.clone();
-            self.runners.spawn(async move {
-                runtime.release(task).await;
-                if let Err(error) = runtime.remove(task).await {
-                    tracing::warn!(%task, %error, "cannot remove a container that no task owns");
-                }
-                task
-            });
+            self.look_after(task, async move { runner::clear(&*runtime, task).await });
         }
+    }
+
+    /// Runs the work on a task. If it breaks, nothing of the task may go on unseen.
+    fn look_after(&mut self, task: TaskId, work: impl Future<Output = ()> + Send + 'static) {
+        let runtime = self.runtime.clone();
+        self.busy.insert(task);
+        self.runners.spawn(async move {
+            let is_broken = AssertUnwindSafe(work).catch_unwind().await.is_err();
+            if is_broken {
+                tracing::error!(%task, "the work on a task panicked; removing its container");
+                let _broken_again = AssertUnwindSafe(runner::clear(&*runtime, task)).catch_unwind().await;
+            }
+            Ended { task, is_broken }
+        });
     }
 
     fn on_report(&mut self, report: Report) {
         if !self.memory.items.contains_key(&Key::Task(report.task)) {
             return;
         }
-        self.memory.statuses.insert(report.task, report.status.clone());
+        Arc::make_mut(&mut self.memory).statuses.insert(report.task, report.status.clone());
         self.changed = true;
         if let Some(manager) = &mut self.manager {
-            manager.unsent.insert(report.task, report.status);
+            manager.report(report.task, report.status);
         }
     }
 
-    fn on_runner_ended(&mut self, ended: Result<TaskId, tokio::task::JoinError>) {
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            tracing::error!(%error, "a runner panicked; its task is not looked after until the agent restarts");
+    fn on_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let Ended { task, is_broken } = match ended {
+            Ok(ended) => ended,
+            // Panics are caught inside, and nobody aborts the work before the loop has ended.
+            Err(error) => return tracing::error!(%error, "the work on a task was cut off"),
+        };
+        self.busy.remove(&task);
+        if is_broken {
+            self.report_broken(task);
+        }
+        if !self.orders.contains_key(&task) && self.memory.items.contains_key(&Key::Task(task)) {
+            self.reconcile();
         }
     }
 
-    /// Sends what has gathered, one batch at a time: while one is on its way, the next gathers.
-    fn flush(&mut self) {
-        let Some(manager) = &mut self.manager else { return };
-        if manager.in_flight.is_some() || manager.unsent.is_empty() {
-            return;
-        }
-        let sequence = manager.next_report;
-        let reports = manager
-            .unsent
-            .iter()
-            .map(|(task, status)| pb::StatusReport {
-                task: Some((*task).into()),
-                status: Some(status.into()),
-            })
-            .collect();
-        let batch =
-            session::message(pb::agent_message::Kind::Statuses(pb::StatusReports { sequence, reports }));
-        if manager.outbox.try_send(batch).is_ok() {
-            manager.unsent.clear();
-            manager.in_flight = Some(sequence);
-            manager.next_report += 1;
-        }
-    }
-
-    fn send(&mut self, kind: pb::agent_message::Kind) {
-        if let Some(manager) = &self.manager
-            && manager.outbox.try_send(session::message(kind)).is_err()
-        {
-            tracing::debug!("the session takes no more messages");
+    fn report_broken(&mut self, task: TaskId) {
+        let Some(Item::Task(assigned)) = self.memory.items.get(&Key::Task(task)) else { return };
+        let mut status = self.memory.statuses.get(&task).unwrap_or(&assigned.status).clone();
+        if !status.state.is_terminal() {
+            status.state = TaskState::Failed;
+            status.at = (self.config.clock)();
+            "the agent broke while it looked after this task: see the daemon's log"
+                .clone_into(&mut status.err);
+            self.on_report(Report { task, status });
         }
     }
 
@@ -380,14 +374,37 @@ impl Agent {
         });
     }
 
+    /// Begins to write what changed, unless the former state is still being written.
     fn write_journal(&mut self) {
-        if !std::mem::take(&mut self.changed) {
+        while self.writing.try_join_next().is_some() {}
+        if !self.changed || !self.writing.is_empty() {
             return;
         }
-        if let Err(error) = self.journal.write(&self.memory) {
-            tracing::error!(%error, "the journal is not written; a restart without a manager would forget the latest tasks");
-        }
+        self.changed = false;
+        let (journal, memory) = (self.journal.clone(), self.memory.clone());
+        self.writing.spawn_blocking(move || {
+            if let Err(error) = journal.write(&memory) {
+                tracing::error!(%error, "the journal is not written; a restart without a manager would forget the latest tasks");
+            }
+        });
     }
+}
+
+/// Claims that an assignment changes more than tasks and what they are made from.
+fn concerns_networks(assignment: &Assignment) -> bool {
+    let keys = assignment.put.iter().map(Item::key).chain(assignment.removed.iter().copied());
+    keys.into_iter().any(|key| match key {
+        Key::Task(_) | Key::Spec(_) => false,
+        Key::Network(_) | Key::Endpoint(..) | Key::Node(_) | Key::Port(..) => true,
+    })
+}
+
+fn replace(sender: &watch::Sender<Order>, order: Order) {
+    sender.send_if_modified(|former| {
+        let differs = *former != order;
+        *former = order;
+        differs
+    });
 }
 
 /// Returns the order for a task, once its spec and networks are known.
@@ -405,19 +422,29 @@ fn order_of(task: &Arc<Task>, items: &Items) -> Option<Order> {
 }
 
 /// Puts the latest networks into force, one state after the other; what fails is tried again.
-async fn keep_networks(runtime: Arc<dyn Runtime>, mut states: watch::Receiver<NetworkState>) {
+async fn keep_networks(
+    runtime: Arc<dyn Runtime>,
+    mut states: watch::Receiver<NetworkState>,
+    applied: watch::Sender<u64>,
+) {
     const RETRY: Duration = Duration::from_secs(1);
     let mut failed = false;
     loop {
         if failed {
             // A newer state ends the pause as well; both lead to the same next try.
-            let _either = tokio::time::timeout(RETRY, states.changed()).await;
+            if let Ok(Err(_)) = tokio::time::timeout(RETRY, states.changed()).await {
+                return;
+            }
         } else if states.changed().await.is_err() {
             return;
         }
         let state = states.borrow_and_update().clone();
+        let revision = state.revision;
         failed = match runtime.apply_networks(state).await {
-            Ok(()) => false,
+            Ok(()) => {
+                applied.send_replace(revision);
+                false
+            }
             Err(error) => {
                 tracing::warn!(%error, "networks are not in force; trying again");
                 true
@@ -425,3 +452,6 @@ async fn keep_networks(runtime: Arc<dyn Runtime>, mut states: watch::Receiver<Ne
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

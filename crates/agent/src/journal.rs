@@ -35,6 +35,7 @@ pub(crate) struct Memory {
 }
 
 /// The file. It is replaced as a whole and not synced: after a power loss a manager tells all of it again.
+#[derive(Debug, Clone)]
 pub(crate) struct Journal {
     path: PathBuf,
 }

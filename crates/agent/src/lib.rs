@@ -7,9 +7,13 @@
 //!
 //! It never decides where a task runs or whether it is replaced, and never talks to the kernel.
 
+mod adopt;
 mod agent;
 mod backoff;
+#[cfg(test)]
+mod fake;
 mod journal;
+mod link;
 mod logs;
 mod network_state;
 mod runner;
@@ -17,7 +21,7 @@ mod runtime;
 mod session;
 mod step;
 
-pub use agent::{Agent, Config, Connection};
+pub use agent::{Agent, Config, Connection, OpenError};
 pub use journal::Error as JournalError;
 pub use network_state::{Backend, NetworkState, Overlay, Peer, PublishedPort};
 pub use runtime::{

@@ -36,12 +36,18 @@ impl Logs {
         mut client: DispatcherClient<Channel>,
     ) {
         while self.tasks.try_join_next().is_some() {}
+        self.answering.retain(|_, answer| !answer.is_finished());
         let id = query.id.clone();
         let handle = self.tasks.spawn(async move {
             let (lines, sending) = mpsc::channel(LINES_WAITING);
             let read = read_all(query, node, runtime, lines);
             let send = client.publish_logs(ReceiverStream::new(sending));
-            let (sent, ()) = tokio::join!(send, read);
+            tokio::pin!(send);
+            let sent = tokio::select! {
+                // The manager hangs up when nobody reads any more.
+                sent = &mut send => sent,
+                () = read => send.await,
+            };
             if let Err(status) = sent {
                 tracing::debug!(%status, "the manager took no more log lines");
             }

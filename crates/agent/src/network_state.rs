@@ -74,10 +74,13 @@ impl NetworkState {
             .values()
             .filter_map(|item| if let Item::Node(node) = item { Some((node.id, node)) } else { None })
             .collect();
-        let endpoints: Vec<&Endpoint> = items
-            .values()
-            .filter_map(|item| if let Item::Endpoint(endpoint) = item { Some(endpoint) } else { None })
-            .collect();
+        let mut endpoints: BTreeMap<NetworkId, Vec<&Endpoint>> = BTreeMap::new();
+        for item in items.values() {
+            if let Item::Endpoint(endpoint) = item {
+                endpoints.entry(endpoint.network).or_default().push(endpoint);
+            }
+        }
+        let on = |network: NetworkId| endpoints.get(&network).map(Vec::as_slice).unwrap_or_default();
         let overlays = items
             .values()
             .filter_map(|item| if let Item::Network(network) = item { Some(network) } else { None })
@@ -87,21 +90,19 @@ impl NetworkState {
                 subnet: network.subnet,
                 internal: network.internal,
                 ingress_number: nodes.get(&own).and_then(|node| node.number).filter(|_| network.ingress),
-                peers: peers(own, network.id, &endpoints, &nodes),
+                peers: peers(own, on(network.id), &nodes),
                 ingress_peers: if network.ingress { ingress_peers(own, &nodes) } else { Vec::new() },
             })
             .collect();
-        Self { revision, overlays, ports: ports(items, &endpoints) }
+        let ingress = items.values().find_map(|item| {
+            if let Item::Network(network) = item { network.ingress.then_some(network.id) } else { None }
+        });
+        Self { revision, overlays, ports: ports(items, ingress.map(on).unwrap_or_default()) }
     }
 }
 
-fn peers(
-    own: NodeId,
-    network: NetworkId,
-    endpoints: &[&Endpoint],
-    nodes: &BTreeMap<NodeId, &Node>,
-) -> Vec<Peer> {
-    let elsewhere = endpoints.iter().filter(|endpoint| endpoint.network == network && endpoint.node != own);
+fn peers(own: NodeId, endpoints: &[&Endpoint], nodes: &BTreeMap<NodeId, &Node>) -> Vec<Peer> {
+    let elsewhere = endpoints.iter().filter(|endpoint| endpoint.node != own);
     elsewhere
         .filter_map(|endpoint| {
             let node = nodes.get(&endpoint.node)?.address?;
@@ -119,12 +120,8 @@ fn ingress_peers(own: NodeId, nodes: &BTreeMap<NodeId, &Node>) -> Vec<(u32, IpAd
 }
 
 fn ports(items: &Items, endpoints: &[&Endpoint]) -> Vec<PublishedPort> {
-    let ingress = items.values().find_map(|item| {
-        if let Item::Network(network) = item { network.ingress.then_some(network.id) } else { None }
-    });
     let mut serving: BTreeMap<ServiceId, Vec<&Endpoint>> = BTreeMap::new();
-    for endpoint in endpoints.iter().filter(|endpoint| Some(endpoint.network) == ingress && endpoint.serving)
-    {
+    for endpoint in endpoints.iter().filter(|endpoint| endpoint.serving) {
         serving.entry(endpoint.service).or_default().push(endpoint);
     }
     let backends = |port: &Port| {

@@ -1,12 +1,22 @@
 //! Takes one task through its life, one step at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{ContainerStatus, TaskId, TaskState, TaskStatus, Timestamp};
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::backoff;
 use crate::runtime::{Error, Exit, Order, Runtime, Started};
 use crate::step::{Step, next_step};
+
+/// How long a container in the making is waited for once it is not wanted any more. Making one takes
+/// a moment; what takes longer is an image on its way, and that can be left.
+const GIVE_UP_AFTER: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(5) };
+/// How often a container's removal is tried: for about a quarter of a minute.
+const REMOVALS_MAX: u32 = 8;
+/// How much of an error's text is reported; it is kept in the cluster's state.
+const ERR_CHARS_MAX: usize = 2000;
 
 /// What a runner tells the agent.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,25 +54,32 @@ impl Runner {
                 }
             }
         }
-        self.runtime.release(task).await;
-        if let Err(error) = self.runtime.remove(task).await {
-            tracing::warn!(%task, %error, "cannot remove the container of a task that is gone");
+        if self.status.state >= TaskState::Preparing && !self.status.state.is_terminal() {
+            self.stop().await;
         }
+        clear(&*self.runtime, task).await;
     }
 
     async fn prepare(&mut self) {
         let order = self.orders.borrow().clone();
         self.report(TaskState::Preparing, "preparing", "");
-        let runtime = self.runtime.clone();
-        let permits = self.permits.clone();
-        let prepared = tokio::select! {
-            prepared = async {
-                let _permit = permits.acquire().await;
-                runtime.prepare(&order).await
-            } => prepared,
+        let permit = tokio::select! {
+            permit = self.permits.clone().acquire_owned() => permit,
             () = stop_wanted(&mut self.orders) => return,
         };
-        match prepared {
+        let runtime = self.runtime.clone();
+        let making = runtime.prepare(&order);
+        tokio::pin!(making);
+        let made = tokio::select! {
+            made = &mut making => made,
+            () = stop_wanted(&mut self.orders) => {
+                // A container that is being made might appear after it was looked for.
+                let _given_up = tokio::time::timeout(GIVE_UP_AFTER, making).await;
+                return;
+            }
+        };
+        drop(permit);
+        match made {
             Ok(container_id) => {
                 self.status.container =
                     Some(Box::new(ContainerStatus { container_id, pid: 0, exit_code: 0 }));
@@ -102,6 +119,11 @@ impl Runner {
         let runtime = self.runtime.clone();
         tokio::select! {
             exit = runtime.wait(task) => {
+                if exit.is_err() {
+                    // Nobody knows whether it still runs, and what counts as failed must not.
+                    let order = self.orders.borrow().clone();
+                    let _gone_either_way = self.runtime.stop(&order).await;
+                }
                 self.release().await;
                 self.ended(exit);
             }
@@ -153,11 +175,26 @@ impl Runner {
         self.status.state.advance_to(state);
         self.status.at = (self.clock)();
         message.clone_into(&mut self.status.message);
-        err.clone_into(&mut self.status.err);
+        self.status.err = err.chars().take(ERR_CHARS_MAX).collect();
         let task = self.orders.borrow().task.id;
         // The agent is gone only when the process ends.
         let _agent_gone = self.reports.send(Report { task, status: self.status.clone() });
     }
+}
+
+/// Removes what is left of a task. A mount or a volume may be busy for a moment, so that it is tried several times.
+pub(crate) async fn clear(runtime: &dyn Runtime, task: TaskId) {
+    runtime.release(task).await;
+    for attempt in 1..=REMOVALS_MAX {
+        match runtime.remove(task).await {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::warn!(%task, %error, attempt, "cannot remove the container of a task that is gone")
+            }
+        }
+        tokio::time::sleep(backoff::pause(attempt, rand::random())).await;
+    }
+    tracing::error!(%task, "the container of a task that is gone stays until the daemon starts again");
 }
 
 /// Returns when the order asks to stop, or is withdrawn.
@@ -165,3 +202,6 @@ async fn stop_wanted(orders: &mut watch::Receiver<Order>) {
     let stops = |order: &Order| order.task.desired.is_terminal() && order.task.desired != TaskState::Complete;
     let _withdrawn = orders.wait_for(stops).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Keeps one stream to some manager open.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use identity::Tls;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +16,8 @@ use crate::runtime::Runtime;
 const OUTBOX_LENGTH: usize = 256;
 /// How long a manager may take to answer the opening of a session.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// A session that ends sooner counts as a failure, so that one that breaks at once is not opened again and again.
+const USEFUL: Duration = Duration::from_secs(5);
 /// Largest message from a manager: a complete set with 100,000 endpoints of about 100 bytes, doubled.
 const MESSAGE_BYTES_MAX: usize = 32 << 20;
 
@@ -56,17 +58,15 @@ impl Sessions {
                 tokio::time::sleep(backoff::pause(1, rand::random())).await;
                 continue;
             };
-            match self.session(address).await {
-                Ok(()) => {
-                    failures = 0;
-                    turn = 0;
-                }
-                Err(error) => {
-                    tracing::info!(manager = %address, %error, "no session with this manager; trying the next");
-                    failures += 1;
-                    turn += 1;
-                }
+            let began = Instant::now();
+            let ended = self.session(address).await;
+            if let Err(error) = &ended {
+                tracing::info!(manager = %address, %error, "no session with this manager; trying the next");
             }
+            // Whatever ended it, another manager may do better.
+            turn += 1;
+            let was_useful = ended.is_ok() && began.elapsed() >= USEFUL;
+            failures = if was_useful { 0 } else { failures + 1 };
             if self.events.send(Event::Closed).await.is_err() {
                 return;
             }
@@ -105,10 +105,13 @@ impl Sessions {
         if self.events.send(Event::Opened { outbox: outbox.clone(), client, held }).await.is_err() {
             return Ok(());
         }
-        let mut beat = tokio::time::interval(Duration::from_millis(welcome.heartbeat_period_ms.max(10)));
+        let mut beat = beat_of(&welcome);
         loop {
             tokio::select! {
                 received = incoming.message() => match received {
+                    Ok(Some(pb::ManagerMessage { kind: Some(pb::manager_message::Kind::Welcome(again)) })) => {
+                        beat = beat_of(&again);
+                    }
                     Ok(Some(pb::ManagerMessage { kind: Some(kind) })) => {
                         if self.events.send(Event::Message(kind)).await.is_err() {
                             return Ok(());
@@ -124,13 +127,19 @@ impl Sessions {
                 _ = &mut dropped => return Ok(()),
                 _ = beat.tick() => {
                     let beat = message(pb::agent_message::Kind::Heartbeat(pb::Heartbeat {}));
-                    if outbox.send(beat).await.is_err() {
+                    // In a full outbox are messages that say as well that the node is there.
+                    if let Err(mpsc::error::TrySendError::Closed(_)) = outbox.try_send(beat) {
                         return Ok(());
                     }
                 }
             }
         }
     }
+}
+
+/// Returns the beat that a manager asks for; the first one is due at once.
+fn beat_of(welcome: &pb::Welcome) -> tokio::time::Interval {
+    tokio::time::interval(Duration::from_millis(welcome.heartbeat_period_ms.max(10)))
 }
 
 /// Wraps one kind of message.
