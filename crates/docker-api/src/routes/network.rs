@@ -25,7 +25,7 @@ async fn list(State(app): State<App>, query: Query) -> Answer {
     let Some(control) = app.engine.membership().control else {
         return Ok(respond::ok(&Vec::<json::NetworkInspect>::new()));
     };
-    let view = control.view();
+    let view = control.listed().await?;
     let networks = view.networks().filter(|network| {
         filters.is_any("name", |wanted| network.spec.name.contains(wanted))
             && filters.is_prefix("id", &network.id.to_string())

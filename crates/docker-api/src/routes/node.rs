@@ -26,7 +26,7 @@ async fn list(State(app): State<App>, query: Query) -> Answer {
             return Err(ApiError::internal(format!("Invalid {key} filter: '{unknown}'")));
         }
     }
-    let view = control.view();
+    let view = control.listed().await?;
     let nodes = view.nodes().filter(|node| matches(node, &filters));
     Ok(respond::ok(&nodes.map(|node| shown(&control, &view, node)).collect::<Vec<_>>()))
 }

@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn list(State(app): State<App>, query: Query, Version(version): Version) -> Answer {
-    let view = app.control()?.view();
+    let view = app.control()?.listed().await?;
     let with_status = query.flag("status") && version >= json::ApiVersion::new(1, 41);
     let filters = query.filters(&["id", "name", "label", "mode", "runtime"])?;
     let services = view.services().filter(|service| matches(service, &filters));

@@ -17,7 +17,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn list(State(app): State<App>, query: Query) -> Answer {
-    let view = app.control()?.view();
+    let view = app.control()?.listed().await?;
     let filters = query.filters(&[
         "id",
         "name",
