@@ -16,12 +16,16 @@ const MISSED_MAX_NEW_LEADER: u32 = 6;
 pub struct Liveness {
     since: Timestamp,
     heard: BTreeMap<NodeId, Timestamp>,
+    /// The heartbeat period at the last look.
+    period: Option<Duration>,
+    /// A longer period that agents may still keep, and until when.
+    former: Option<(Duration, Timestamp)>,
 }
 
 impl Liveness {
     /// Begins to listen, as a manager that became leader at `now`.
     pub fn begin(now: Timestamp) -> Self {
-        Self { since: now, heard: BTreeMap::new() }
+        Self { since: now, ..Self::default() }
     }
 
     /// Notes that a node was heard from.
@@ -30,12 +34,23 @@ impl Liveness {
     }
 
     /// Returns the nodes whose state changes: heard from again, or silent for too long.
-    pub fn changes(&self, view: &View, now: Timestamp) -> Vec<Change> {
+    pub fn changes(&mut self, view: &View, now: Timestamp) -> Vec<Change> {
         let period = view.cluster().map_or(Duration::from_secs(1), |cluster| cluster.spec.heartbeat_period);
+        let period = self.kept_by_agents(period, now);
         view.nodes()
             .filter_map(|node| self.judge(node, period, now))
             .map(|node| Change::Put(Object::from(node)))
             .collect()
+    }
+
+    /// Returns the period by which silence is judged: one that was shortened must first come to the agents.
+    fn kept_by_agents(&mut self, period: Duration, now: Timestamp) -> Duration {
+        let last = self.period.replace(period).unwrap_or(period);
+        self.former = self.former.filter(|(_, until)| now < *until);
+        if period < last {
+            self.former = Some((last, now.plus(last * MISSED_MAX)));
+        }
+        self.former.map_or(period, |(former, _)| former.max(period))
     }
 
     fn judge(&self, node: &Node, period: Duration, now: Timestamp) -> Option<Node> {
@@ -118,5 +133,27 @@ mod tests {
             });
             assert_eq!(judged, expected, "{state:?} {heard:?} {now}");
         }
+    }
+
+    #[test]
+    fn a_shortened_period_counts_once_agents_can_have_heard_of_it() {
+        let with_period = |seconds| {
+            let mut view = testkit::notation::parse("node a");
+            let mut cluster = (**view.cluster().unwrap()).clone();
+            cluster.spec.heartbeat_period = Duration::from_secs(seconds);
+            view.draft(&Change::Put(cluster.into()));
+            view
+        };
+        let (slow, fast) = (with_period(5), with_period(1));
+        let node = slow.nodes().next().unwrap().id;
+        let at = |seconds: i64| Timestamp(seconds * SECOND);
+        let mut liveness = Liveness::begin(at(0));
+        liveness.heard(node, at(10));
+
+        assert_eq!(liveness.changes(&slow, at(14)).len(), 0);
+        assert_eq!(liveness.changes(&fast, at(14)).len(), 0, "it beats every five seconds");
+        liveness.heard(node, at(25));
+        assert_eq!(liveness.changes(&fast, at(28)).len(), 0);
+        assert_eq!(liveness.changes(&fast, at(30)).len(), 1, "it has had the time to hear of it");
     }
 }

@@ -17,6 +17,9 @@ use crate::liveness::Liveness;
 /// How often liveness is judged by the leader and told by the others. A third of the shortest
 /// sensible heartbeat period, so that the way through a follower costs no missed beat.
 const PERIOD: Duration = Duration::from_millis(300);
+/// How long a leader may be away, such as a host that was suspended, before it listens anew: it cannot
+/// tell nodes that were silent from nodes that it did not hear.
+const ABSENCE: Duration = Duration::from_secs(2);
 /// How long the leader may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -31,7 +34,7 @@ pub(crate) struct Relay {
 
 /// What this manager is in the group, as far as liveness is concerned.
 enum Part {
-    Leader { term: u64, liveness: Liveness },
+    Leader { term: u64, liveness: Liveness, judged_at: Timestamp },
     Follower { leader: Option<(String, DispatcherClient<Channel>)> },
 }
 
@@ -64,17 +67,27 @@ impl Relay {
         self.proposer.view().node(node).is_some_and(|node| node.status.state != model::NodeState::Ready)
     }
 
-    async fn turn(&self, part: &mut Part, recent: &mut BTreeSet<NodeId>) {
+    async fn turn(&mut self, part: &mut Part, recent: &mut BTreeSet<NodeId>) {
+        // What waits while a proposal takes its time was heard all the same.
+        while let Ok(node) = self.heard.try_recv() {
+            recent.insert(node);
+        }
         let status = self.proposer.status();
         let now = (self.clock)();
         match (&mut *part, status.is_leader()) {
-            (Part::Leader { term, liveness }, true) if *term == status.term => {
+            (Part::Leader { term, liveness, judged_at }, true)
+                if *term == status.term && now.since(*judged_at) < ABSENCE =>
+            {
                 for node in std::mem::take(recent) {
                     liveness.heard(node, now);
                 }
                 self.judge(liveness, now).await;
+                *judged_at = now;
             }
-            (_, true) => *part = Part::Leader { term: status.term, liveness: Liveness::begin(now) },
+            (_, true) => {
+                let (term, liveness) = (status.term, Liveness::begin(now));
+                *part = Part::Leader { term, liveness, judged_at: now };
+            }
             (Part::Follower { leader: known }, false) => {
                 let Some(leader) = &status.leader else { return };
                 if known.as_ref().is_none_or(|(address, _)| *address != leader.address) {
@@ -89,7 +102,7 @@ impl Relay {
         }
     }
 
-    async fn judge(&self, liveness: &Liveness, now: Timestamp) {
+    async fn judge(&self, liveness: &mut Liveness, now: Timestamp) {
         let changes: Vec<Change> = liveness.changes(&self.proposer.view(), now);
         if changes.is_empty() {
             return;

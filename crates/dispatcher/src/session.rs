@@ -17,7 +17,7 @@ use crate::intake::Report;
 
 /// How long a manager without a leader keeps its sessions: longer than an election, shorter than it
 /// takes until the cluster counts the nodes as down.
-const LEADERLESS_MAX: Duration = Duration::from_millis(2500);
+const LEADERLESS_MAX: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 2500 });
 
 /// What a session works with.
 pub(crate) struct Session {
@@ -185,4 +185,47 @@ fn statuses_of(reports: Vec<pb::StatusReport>) -> Result<Vec<(TaskId, TaskStatus
             Ok((task, status.try_into().map_err(|error: wire::Error| refuse(error.to_string()))?))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use consensus::{Member, Role, Standing};
+
+    use super::*;
+
+    fn status(is_led: bool) -> consensus::Status {
+        let leader = Member {
+            raft_id: 2,
+            node_id: "m2".into(),
+            address: "127.0.0.1:1".into(),
+            standing: Standing::Voter,
+            reachable: true,
+        };
+        consensus::Status {
+            raft_id: 1,
+            role: Role::Follower,
+            term: 1,
+            leader: is_led.then_some(leader),
+            applied: 1,
+            members: [].into(),
+            removed: [].into(),
+            stopped: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_election_ends_no_session_and_a_lost_cluster_does() {
+        let (statuses, watched) = watch::channel(status(true));
+        let cut_off = cut_off(watched);
+        tokio::pin!(cut_off);
+        let election = LEADERLESS_MAX / 2;
+
+        statuses.send_replace(status(false));
+        assert!(tokio::time::timeout(election, &mut cut_off).await.is_err());
+        statuses.send_replace(status(true));
+        assert!(tokio::time::timeout(election * 3, &mut cut_off).await.is_err());
+        statuses.send_replace(status(false));
+
+        assert_eq!(cut_off.await, "this manager does not hear from a leader");
+    }
 }

@@ -1,8 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::{NetworkId, TaskStatus};
 use testkit::notation;
-use wire::assignment::Endpoint;
 
 use super::*;
 use crate::fake::{self, Fake};
@@ -213,37 +212,4 @@ async fn networks_that_fail_are_tried_again_and_only_then_told() {
     assert_eq!(fake.applied().len(), 1);
     drop(states);
     tokio::time::timeout(PATIENCE, keeping).await.unwrap().unwrap();
-}
-
-/// Shows what large sets cost the agent's loop; run it with `--release -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn cost_with_ten_thousand_endpoints() {
-    let (dir, fake) = (tempfile::tempdir().unwrap(), Arc::new(Fake::default()));
-    let mut agent = open(&dir, &fake).await;
-    let endpoint = |at: u32| {
-        Item::Endpoint(Endpoint {
-            network: NetworkId::from_bits(u128::from(at % 100)),
-            task: TaskId::from_bits(u128::from(at) + 1000),
-            service: model::ServiceId::from_bits(u128::from(at % 1000)),
-            address: std::net::Ipv4Addr::from_bits(at),
-            node: NodeId::from_bits(u128::from(at % 50)),
-            serving: true,
-        })
-    };
-    agent.on_assignment(told(0, (0..10_000).map(endpoint).collect(), vec![]));
-    let time = |what: &str, start: Instant| println!("{what}: {:?}", start.elapsed());
-
-    let start = Instant::now();
-    agent.on_assignment(told(1, (0..10).map(endpoint).collect(), vec![]));
-    time("an assignment of ten", start);
-    let start = Instant::now();
-    drop(Memory::clone(&agent.memory));
-    time("a copy of the memory", start);
-    let start = Instant::now();
-    drop(NetworkState::of(NODE, 1, &agent.memory.items));
-    time("the state of the networks", start);
-    let start = Instant::now();
-    agent.journal.write(&agent.memory).unwrap();
-    time("the journal", start);
 }

@@ -1,5 +1,4 @@
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Instant;
 
 use model::{Availability, TaskAddress, Timestamp};
 use proptest::prelude::*;
@@ -358,58 +357,4 @@ proptest! {
 
         prop_assert_eq!(difference(sight, sight, node_id("a"), 1), None::<Assignment>);
     }
-}
-
-/// Shows what a difference and a complete set cost; run it with `--release -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn cost_with_a_thousand_services_and_ten_thousand_tasks() {
-    let mut view = View::default();
-    for place in 0..100 {
-        view.draft(&Change::Put(notation::node(&format!("n{place}")).into()));
-    }
-    let mut happened = |wish: Wish| happen(&mut view, &wish);
-    happened(Wish::Network { at: 0, is_ingress: true, has_numbers: true, is_there: true });
-    happened(Wish::Network { at: 1, is_ingress: false, has_numbers: true, is_there: true });
-    let running = TaskState::ALL.iter().position(|state| *state == TaskState::Running).unwrap();
-    let task = |at: u128, state: usize| {
-        let wish = Wish::Task {
-            at,
-            service: at % 1000,
-            version: 1,
-            node: 9,
-            state,
-            desired: running,
-            networks: 3,
-            is_there: true,
-        };
-        Task { node: Some(node_id(&format!("n{}", at % 100))), ..task_of(&wish) }
-    };
-    for at in 0..10_000 {
-        if at < 1000 {
-            let mut service = notation::service(&format!("s{at} has=80:80"));
-            service.endpoint.ports[0].published = 10_000 + at as u16;
-            view.draft(&Change::Put(service.into()));
-        }
-        view.draft(&Change::Put(task(at, running).into()));
-    }
-    let mut after = view.clone();
-    for at in 0..100 {
-        after.draft(&Change::Put(task(at * 7, running + 1).into()));
-    }
-    let mut with_port = view.clone();
-    with_port.draft(&Change::Put(notation::service("s5 has=9999:80").into()));
-    let managers = Managers::new();
-    let sight = |view| Sight { view, managers: &managers };
-    let time = |what: &str, work: &dyn Fn()| {
-        let start = Instant::now();
-        (0..100).for_each(|_| work());
-        println!("{what}: {:?}", start.elapsed() / 100);
-    };
-
-    let node = node_id("n1");
-    time("complete", &|| drop(complete(sight(&view), node)));
-    time("difference of 100 tasks", &|| drop(difference(sight(&view), sight(&after), node, 1)));
-    time("difference of a port", &|| drop(difference(sight(&view), sight(&with_port), node, 1)));
-    time("no difference", &|| drop(difference(sight(&view), sight(&view), node, 1)));
 }

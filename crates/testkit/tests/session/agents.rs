@@ -1,8 +1,9 @@
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use model::{NodeState, TaskState};
+use model::{NodeState, TaskState, Timestamp};
 
-use crate::cluster::{Cluster, node_id, start, until};
+use crate::cluster::{Cluster, node_id, now, start, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_lives_from_assignment_to_removal() {
@@ -96,4 +97,21 @@ async fn a_restarted_agent_takes_its_containers_over() {
 
     cluster.until_state(1, TaskState::Shutdown).await;
     assert_eq!(worker.host.made.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_away_takes_nobody_for_down() {
+    static AWAY: AtomicI64 = AtomicI64::new(0);
+    let cluster = Cluster::found_with(|| Timestamp(now().0 + AWAY.load(Ordering::Relaxed))).await;
+    let server = cluster.serve().await;
+    let _worker = cluster.worker("w1", &[&server]).await;
+    cluster.until_node("w1", NodeState::Ready).await;
+    let mut views = cluster.control.proposer().views();
+
+    // As if the host had been suspended for a minute.
+    AWAY.store(60_000_000_000, Ordering::Relaxed);
+    let down = views
+        .wait_for(|view| view.node(node_id("w1")).is_some_and(|node| node.status.state == NodeState::Down));
+
+    assert!(tokio::time::timeout(Duration::from_secs(2), down).await.is_err(), "it beats all the time");
 }

@@ -70,6 +70,11 @@ pub struct Worker {
 
 impl Cluster {
     pub async fn found() -> Self {
+        Self::found_with(now).await
+    }
+
+    /// Founds a cluster whose manager goes by this clock.
+    pub async fn found_with(clock: fn() -> Timestamp) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = RootCa::generate(SystemTime::now()).unwrap();
         let manager = node_id("m1");
@@ -87,13 +92,13 @@ impl Cluster {
         let mut status = raft.status();
         let led = tokio::time::timeout(PATIENCE, status.wait_for(|status| status.is_leader())).await;
         drop(led.expect("a manager alone leads soon").unwrap());
-        let proposer = Proposer::new(raft, now, entry_bytes_max);
+        let proposer = Proposer::new(raft, clock, entry_bytes_max);
         let managers = watch::channel(Managers::new()).0;
         let (dispatcher, dispatching) =
-            Dispatcher::new(now, proposer.clone(), tls.clone(), managers.subscribe());
+            Dispatcher::new(clock, proposer.clone(), tls.clone(), managers.subscribe());
         let mut loops = JoinSet::new();
         loops.spawn(dispatching);
-        let control = Control::new(proposer, now);
+        let control = Control::new(proposer, clock);
         let cluster = Self { control, dispatcher, managers, root, tls, _loops: loops, _dir: dir };
         cluster.put(control::found(founding(&cluster.root, manager))).await;
         cluster
