@@ -14,7 +14,8 @@ use crate::NetworkState;
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
     /// Fetches the image, attaches the networks and makes the container, so that it can be started
-    /// at once. What was half made is removed before an error is returned.
+    /// at once. What was half made is removed before an error is returned. A task that is stopped
+    /// meanwhile drops this future; what it left is then gone after `stop`, `release` and `remove`.
     async fn prepare(&self, order: &Order) -> Result<String, Error>;
 
     /// Starts the container that `prepare` made.
