@@ -245,11 +245,11 @@ pub fn symbolic_links_of_an_image_do_not_reach_the_host(host: &Host) {
     fs::create_dir(&outside).unwrap();
     let evil = host.dir.path().join("evil");
     fs::create_dir(&evil).unwrap();
-    std::os::unix::fs::symlink(&outside, evil.join("work")).unwrap();
+    std::os::unix::fs::symlink(&outside, evil.join("data")).unwrap();
     std::os::unix::fs::symlink("/etc/shadow", evil.join("link")).unwrap();
-    let mut spec = host.script("evil", "cat /link; touch here; ls -d /work/deep");
+    let mut spec = host.script("evil", "cat /link; touch here; ls -d /data/deep");
     spec.layers.insert(0, evil);
-    spec.cwd = "/work/deep".into();
+    spec.cwd = "/data/deep".into();
 
     // The link dangles inside, so the directory is made, or refused, inside.
     let created = host.runtime.block_on(host.handle().create(&spec));
