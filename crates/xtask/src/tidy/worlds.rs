@@ -5,8 +5,8 @@ use super::{Breach, Law, Weight};
 
 pub const LAW: Law = Law {
     name: "two worlds",
-    says: "the manager side (manager, control, dispatcher, consensus) and the worker side (agent, container, image, \
-           network, ingress) never depend on each other, tests included; they meet in `wire` and `identity`",
+    says: "the manager side (manager, control, dispatcher, consensus) and the worker side (agent, engine, \
+           container, image, network, ingress and what they use) never depend on each other, tests included; they meet in `wire` and `identity`",
     weight: Weight::Error,
     check,
 };
@@ -14,7 +14,7 @@ pub const LAW: Law = Law {
 /// The manager side.
 pub const MANAGER: &[&str] = &["manager", "control", "dispatcher", "consensus"];
 /// The worker side.
-pub const WORKER: &[&str] = &["agent", "container", "image", "network", "ingress"];
+pub const WORKER: &[&str] = &["agent", "registry", "image", "shim", "container", "archive", "volume", "network", "ingress", "engine"];
 
 fn check(tree: &Tree) -> Vec<Breach> {
     let mut breaches = Vec::new();

@@ -1,0 +1,1 @@
+//! Packs and unpacks trees of files as tar, inside a root that nothing leaves.

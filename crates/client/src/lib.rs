@@ -1,0 +1,1 @@
+//! A client of the Engine API, and the terminal of whoever uses it.

@@ -1,0 +1,1 @@
+//! From the flags of run and create to the JSON of a container.

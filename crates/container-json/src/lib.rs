@@ -1,0 +1,1 @@
+//! The Docker Engine's JSON of containers, their processes, and volumes.

@@ -1,0 +1,1 @@
+//! Speaks with registries: names of images, manifests, blobs, credentials; fetches and pushes.

@@ -1,0 +1,1 @@
+//! Volumes of this host: directories that outlive the containers which mount them.
