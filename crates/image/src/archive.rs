@@ -5,13 +5,11 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use registry::manifest::{self, DOCUMENT_BYTES_MAX, Descriptor, Document, parse_json};
+use registry::{Digest, Platform, Reference};
 use serde::Deserialize;
 
-use crate::digest::Digest;
 use crate::disk::Staging;
-use crate::manifest::{self, DOCUMENT_BYTES_MAX, Descriptor, Document, parse_json};
-use crate::platform::Platform;
-use crate::reference::Reference;
 use crate::tar_stream::{Kind, TarStream, Unobserved};
 use crate::unpack::{self, Bounded, Counted, Limits, decompress};
 

@@ -5,17 +5,15 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use registry::{Digest, Platform, Reference};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::digest::Digest;
 use crate::disk::{Staging, failed};
 use crate::error::Error;
 use crate::image::Image;
 use crate::index::Embedded;
 use crate::layers;
-use crate::platform::Platform;
-use crate::reference::Reference;
 use crate::skeleton;
 use crate::store::{Complete, Images, blocking};
 use crate::tar_stream::Observer;

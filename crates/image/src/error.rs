@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{archive, disk, index, manifest, reference, registry, unpack};
+use registry::manifest;
+
+use crate::{archive, disk, index, unpack};
 
 /// Tells why an operation on images failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +65,7 @@ pub enum Error {
     },
     /// A name is malformed.
     #[error(transparent)]
-    Reference(#[from] reference::Error),
+    Reference(#[from] registry::errors::ReferenceError),
     /// A document is malformed.
     #[error(transparent)]
     Document(#[from] manifest::Error),
@@ -124,7 +126,7 @@ impl Error {
             | Self::Reference(_)
             | Self::Document(_)
             | Self::Archive(_) => ErrorKind::Invalid,
-            Self::Registry(error) => error.kind(),
+            Self::Registry(error) => kind_of(error),
             Self::Unpack { source, .. } => match source {
                 unpack::Error::Write { .. } => ErrorKind::Internal,
                 unpack::Error::Refused { .. }
@@ -151,5 +153,21 @@ impl Error {
             cause = error.source();
         }
         text
+    }
+}
+
+fn kind_of(error: &registry::Error) -> ErrorKind {
+    use registry::Error as Refusal;
+    match error {
+        Refusal::AccessDenied { .. } | Refusal::ManifestUnknown { .. } | Refusal::NameUnknown { .. } => {
+            ErrorKind::NotFound
+        }
+        Refusal::Unauthorized { .. } => ErrorKind::Unauthorized,
+        Refusal::TooManyRequests { .. }
+        | Refusal::Unreachable { .. }
+        | Refusal::Broken { .. }
+        | Refusal::Failed { .. } => ErrorKind::Unavailable,
+        Refusal::Certificate { .. } | Refusal::Damaged { .. } => ErrorKind::Invalid,
+        Refusal::Roots { .. } => ErrorKind::Internal,
     }
 }

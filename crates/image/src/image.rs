@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::digest::Digest;
-use crate::manifest::{ConfigFile, HistoryEntry, ImageConfig};
-use crate::platform::Platform;
+use registry::{Digest, Platform};
+
+use crate::config::{ConfigFile, HistoryEntry, ImageConfig};
 
 /// An image that is on this machine, unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]

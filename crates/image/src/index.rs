@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use registry::{Digest, Reference};
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
 use crate::disk;
-use crate::reference::Reference;
 
 /// Tells why the list of images could not be read.
 #[derive(Debug, thiserror::Error)]

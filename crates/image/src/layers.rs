@@ -8,9 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use registry::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
 use crate::disk::{self, Staging, failed};
 use crate::unpack::Unpacked;
 

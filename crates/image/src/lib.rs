@@ -2,7 +2,7 @@
 //!
 //! [`Images`] is the store of one root directory: it pulls from registries, loads archives, lists, names and removes.
 //! An [`Image`] says how its containers start and which directories, mounted over each other by overlayfs, are their
-//! root. A [`Reference`] is a name as Docker reads it.
+//! root.
 //!
 //! Every layer is unpacked once, checked against its digests while it streams by, and shared by all images that have
 //! it. It never mounts anything, never runs anything, and knows neither containers nor clusters.
@@ -10,7 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
-mod digest;
+mod config;
 mod disk;
 mod embedded;
 mod error;
@@ -18,12 +18,8 @@ mod image;
 mod index;
 mod layers;
 mod load;
-mod manifest;
-mod platform;
 mod progress;
 mod pull;
-mod reference;
-mod registry;
 mod remove;
 mod save;
 mod skeleton;
@@ -31,16 +27,13 @@ mod store;
 mod tar_stream;
 mod unpack;
 
-pub use digest::Digest;
+pub use config::{Healthcheck, HistoryEntry, ImageConfig};
 pub use error::{Error, ErrorKind};
 pub use image::Image;
 pub use load::Loaded;
-pub use manifest::{Healthcheck, HistoryEntry, ImageConfig};
-pub use platform::Platform;
 pub use progress::{Detail, Progress, Reporter};
 pub use pull::Distribution;
-pub use reference::Reference;
-pub use registry::Auth;
+pub use registry::{Auth, Digest, Platform, Reference};
 pub use remove::{Force, InUse, Prune, Removed};
 pub use store::{Config, Images};
 pub use unpack::Limits;
@@ -48,12 +41,10 @@ pub use unpack::Limits;
 /// The errors behind [`Error`], for those who decide by them.
 pub mod errors {
     pub use crate::archive::Error as ArchiveError;
-    pub use crate::digest::ParseError as DigestParseError;
     pub use crate::disk::Error as DiskError;
     pub use crate::index::Error as IndexError;
-    pub use crate::manifest::Error as DocumentError;
-    pub use crate::platform::ParseError as PlatformParseError;
-    pub use crate::reference::Error as ReferenceError;
-    pub use crate::registry::Error as RegistryError;
     pub use crate::unpack::Error as UnpackError;
+    pub use registry::Error as RegistryError;
+    pub use registry::errors::*;
+    pub use registry::manifest::Error as DocumentError;
 }

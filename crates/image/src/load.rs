@@ -3,19 +3,18 @@
 use std::path::PathBuf;
 
 use futures_util::FutureExt;
+use registry::manifest::parse_json;
+use registry::{Digest, Platform, Reference};
 use tokio::io::AsyncRead;
 use tokio_util::io::SyncIoBridge;
 
 use crate::archive::{Found, Spool};
-use crate::digest::Digest;
+use crate::config::ConfigFile;
 use crate::disk::{Staging, failed};
 use crate::error::Error;
 use crate::layers::Pin;
-use crate::manifest::{ConfigFile, parse_json};
-use crate::platform::Platform;
 use crate::progress::{Detail, Reporter};
 use crate::pull::invalid;
-use crate::reference::Reference;
 use crate::store::{Complete, Images, Unpackings, blocking};
 
 /// One image that was loaded, once for each of its names.

@@ -5,17 +5,15 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use futures_util::{FutureExt, Stream, StreamExt};
+use registry::manifest::{Descriptor, Document, Manifest, media_type_of, parse_json};
+use registry::{Attempts, Auth, Digest, Platform, Reference, Repository, Trust};
 use tokio::sync::mpsc;
 
-use crate::digest::Digest;
+use crate::config::ConfigFile;
 use crate::error::Error;
 use crate::image::Image;
 use crate::layers::{self, Layer, Pin};
-use crate::manifest::{ConfigFile, Descriptor, Document, Manifest, media_type_of, parse_json};
-use crate::platform::Platform;
 use crate::progress::{Detail, Reporter};
-use crate::reference::Reference;
-use crate::registry::{self, Attempts, Auth, Repository, Trust};
 use crate::store::{Complete, Images, Unpackings, blocking};
 use crate::unpack;
 

@@ -1,9 +1,9 @@
 //! Takes names and images away, as Docker does: names first, the image with its last name.
 
-use crate::digest::Digest;
+use registry::{Digest, Reference};
+
 use crate::error::Error;
 use crate::index::Tables;
-use crate::reference::Reference;
 use crate::store::{Images, State, blocking, resolve};
 
 /// Whether what is refused for safety is to be done all the same.

@@ -4,17 +4,16 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use registry::manifest::{Descriptor, OCI_CONFIG, OCI_INDEX, OCI_LAYER_TAR, OCI_MANIFEST};
+use registry::{Digest, Reference};
 use serde_json::{Value, json};
 use tokio::io::AsyncWrite;
 use tokio_util::io::SyncIoBridge;
 
-use crate::digest::Digest;
 use crate::disk::failed;
 use crate::error::Error;
 use crate::image::Image;
 use crate::layers::{self, Layer};
-use crate::manifest::{Descriptor, OCI_CONFIG, OCI_INDEX, OCI_LAYER_TAR, OCI_MANIFEST};
-use crate::reference::Reference;
 use crate::skeleton;
 use crate::store::{Images, blob_path, blocking, no_such_image, resolve};
 

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, try_join_all};
 use nix::fcntl::{Flock, FlockArg};
+use registry::manifest::parse_json;
+use registry::{Digest, Reference};
 use tokio_util::task::TaskTracker;
 
-use crate::digest::Digest;
+use crate::config::ConfigFile;
 use crate::disk::{self, failed};
 use crate::error::Error;
 use crate::image::Image;
 use crate::index::{Index, Record, Tables};
 use crate::layers::{Layer, Layers, Pin};
-use crate::manifest::{ConfigFile, parse_json};
-use crate::reference::Reference;
 use crate::unpack::Limits;
 
 /// Stands in for the layers of an image that has none.

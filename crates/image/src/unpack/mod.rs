@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::stat::SFlag;
+use registry::Digest;
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::compression::decompress;
 pub use self::limits::Limits;
 pub(crate) use self::limits::{Bounded, Counted};
 use self::tree::{Spot, Tree};
-use crate::digest::Digest;
 use crate::skeleton;
 use crate::tar_stream::{Entry, Kind, TarStream};
 

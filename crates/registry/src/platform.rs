@@ -52,11 +52,13 @@ impl Platform {
         generation(self, default)?.checked_sub(generation(other, default)?)
     }
 
-    pub(crate) fn accepts(&self, other: &Platform) -> bool {
+    /// Tells whether an image for `other` runs here.
+    pub fn accepts(&self, other: &Platform) -> bool {
         self.distance_to(other).is_some()
     }
 
-    pub(crate) fn choose<'a>(&self, manifests: &'a [Descriptor]) -> Option<&'a Descriptor> {
+    /// Returns the manifest of an index that suits best.
+    pub fn choose<'a>(&self, manifests: &'a [Descriptor]) -> Option<&'a Descriptor> {
         let rated = manifests.iter().filter_map(|manifest| {
             let distance = self.distance_to(&manifest.platform.as_ref()?.platform())?;
             Some((distance, manifest))

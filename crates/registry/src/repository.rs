@@ -10,8 +10,7 @@ use oci_client::client::{Certificate, CertificateEncoding, Client, ClientConfig,
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 
-use crate::disk;
-use crate::error::ErrorKind;
+use crate::error::Error;
 use crate::manifest::{
     DOCKER_LIST, DOCKER_MANIFEST, DOCUMENT_BYTES_MAX, Descriptor, OCI_INDEX, OCI_MANIFEST,
 };
@@ -40,145 +39,17 @@ impl std::fmt::Debug for Auth {
     }
 }
 
-/// Tells what a registry refused, mostly in Docker's words.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The repository is private or absent; registries do not tell which.
-    #[error(
-        "pull access denied for {name}, repository does not exist or may require 'docker login': {reason}"
-    )]
-    AccessDenied {
-        /// The repository.
-        name: String,
-        /// What the registry said.
-        reason: String,
-    },
-    /// The credentials that were given are wrong.
-    #[error("unauthorized: {registry} refused the credentials: {reason}")]
-    Unauthorized {
-        /// The registry.
-        registry: String,
-        /// What the registry said.
-        reason: String,
-    },
-    /// The tag or digest does not exist.
-    #[error("manifest for {name} not found: manifest unknown: {reason}")]
-    ManifestUnknown {
-        /// The image.
-        name: String,
-        /// What the registry said.
-        reason: String,
-    },
-    /// The repository does not exist.
-    #[error("repository {name} not found: name unknown: {reason}")]
-    NameUnknown {
-        /// The repository.
-        name: String,
-        /// What the registry said.
-        reason: String,
-    },
-    /// The registry wants to be asked less often.
-    #[error("toomanyrequests: {registry}: {reason}; wait, or log in for a higher limit")]
-    TooManyRequests {
-        /// The registry.
-        registry: String,
-        /// What the registry said.
-        reason: String,
-    },
-    /// The registry cannot be reached.
-    #[error("cannot reach registry {registry}; check its name, the network and its certificate")]
-    Unreachable {
-        /// The registry.
-        registry: String,
-        /// What failed.
-        source: OciDistributionError,
-    },
-    /// The registry speaks TLS, but with a certificate that is not trusted.
-    #[error(
-        "registry {registry} has a certificate that is not trusted ({reason}); add its authority to the extra roots"
-    )]
-    Certificate {
-        /// The registry.
-        registry: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The content is not what its digest says.
-    #[error("content of {name} from the registry does not have its digest {digest}: {reason}")]
-    Damaged {
-        /// The image.
-        name: String,
-        /// The digest that was asked for.
-        digest: String,
-        /// What was wrong.
-        reason: String,
-    },
-    /// The connection broke while content was coming.
-    #[error("download of {digest} broke off")]
-    Broken {
-        /// The content.
-        digest: String,
-        /// What failed.
-        source: std::io::Error,
-    },
-    /// Anything else a registry can answer.
-    #[error("registry {registry} failed")]
-    Failed {
-        /// The registry.
-        registry: String,
-        /// What failed.
-        source: OciDistributionError,
-    },
-    /// A file of certificates cannot be read.
-    #[error(transparent)]
-    Roots(#[from] disk::Error),
-}
-
-impl Error {
-    pub(crate) fn kind(&self) -> ErrorKind {
-        match self {
-            Self::AccessDenied { .. } | Self::ManifestUnknown { .. } | Self::NameUnknown { .. } => {
-                ErrorKind::NotFound
-            }
-            Self::Unauthorized { .. } => ErrorKind::Unauthorized,
-            Self::TooManyRequests { .. }
-            | Self::Unreachable { .. }
-            | Self::Broken { .. }
-            | Self::Failed { .. } => ErrorKind::Unavailable,
-            Self::Certificate { .. } | Self::Damaged { .. } => ErrorKind::Invalid,
-            Self::Roots(_) => ErrorKind::Internal,
-        }
-    }
-
-    fn is_transient(&self) -> bool {
-        match self {
-            Self::Broken { .. } => true,
-            Self::Failed { source, .. } | Self::Unreachable { source, .. } => match source {
-                OciDistributionError::RequestError(error) => !error.is_connect() && !error.is_builder(),
-                OciDistributionError::ServerError { code, .. } => *code >= 500,
-                _ => false,
-            },
-            Self::AccessDenied { .. }
-            | Self::Unauthorized { .. }
-            | Self::ManifestUnknown { .. }
-            | Self::NameUnknown { .. }
-            | Self::TooManyRequests { .. }
-            | Self::Certificate { .. }
-            | Self::Damaged { .. }
-            | Self::Roots(_) => false,
-        }
-    }
-}
-
 /// How registries are reached from this machine.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Trust<'a> {
-    pub(crate) insecure_registries: &'a [String],
-    pub(crate) extra_roots: &'a [PathBuf],
+pub struct Trust<'a> {
+    /// Registries (`host` or `host:port`) that may be spoken to without TLS.
+    pub insecure_registries: &'a [String],
+    /// PEM files with further certificate authorities.
+    pub extra_roots: &'a [PathBuf],
 }
 
 /// One repository, with the connection to its registry.
-pub(crate) struct Repository {
+pub struct Repository {
     client: Client,
     auth: RegistryAuth,
     name: Reference,
@@ -188,11 +59,7 @@ pub(crate) struct Repository {
 
 impl Repository {
     /// Finds out how the registry wants to be spoken to, and logs in if it asks for it.
-    pub(crate) async fn connect(
-        name: &Reference,
-        auth: Option<&Auth>,
-        trust: Trust<'_>,
-    ) -> Result<Self, Error> {
+    pub async fn connect(name: &Reference, auth: Option<&Auth>, trust: Trust<'_>) -> Result<Self, Error> {
         // Fails only if the program has chosen its provider before, which is as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let auth = registry_auth(auth);
@@ -238,10 +105,7 @@ impl Repository {
     }
 
     /// Returns a manifest or index, its digest checked: the one of this digest, or the one the name stands for.
-    pub(crate) async fn document(
-        &self,
-        digest: Option<crate::Digest>,
-    ) -> Result<(Bytes, crate::Digest), Error> {
+    pub async fn document(&self, digest: Option<crate::Digest>) -> Result<(Bytes, crate::Digest), Error> {
         const ACCEPTED: [&str; 4] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
         let asked = self.wire_name(digest);
         let wanted = digest.or(self.name.digest());
@@ -261,7 +125,7 @@ impl Repository {
     }
 
     /// Returns a small blob, its digest checked.
-    pub(crate) async fn small_blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+    pub async fn small_blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
         let mut attempts = Attempts::default();
         loop {
             match self.small_blob_once(descriptor).await {
@@ -284,7 +148,7 @@ impl Repository {
     }
 
     /// Returns a blob as it comes; the last piece is an error unless digest and length are right.
-    pub(crate) async fn blob(
+    pub async fn blob(
         &self,
         descriptor: &Descriptor,
     ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + use<>, Error> {
@@ -305,7 +169,8 @@ impl Repository {
         }))
     }
 
-    pub(crate) fn name(&self) -> &Reference {
+    /// Returns the name the repository was connected for.
+    pub fn name(&self) -> &Reference {
         &self.name
     }
 
@@ -319,7 +184,8 @@ impl Repository {
         }
     }
 
-    pub(crate) fn damaged(&self, digest: crate::Digest, reason: String) -> Error {
+    /// Returns the error that content is not what it should be.
+    pub fn damaged(&self, digest: crate::Digest, reason: String) -> Error {
         Error::Damaged { name: self.name.familiar(), digest: digest.to_string(), reason }
     }
 
@@ -404,7 +270,8 @@ fn read_roots(paths: &[PathBuf]) -> Result<Vec<Certificate>, Error> {
     const END: &str = "-----END CERTIFICATE-----";
     let mut roots = Vec::new();
     for path in paths {
-        let text = std::fs::read_to_string(path).map_err(disk::failed("read certificates from", path))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::Roots { path: path.clone(), source })?;
         let whole = text.split_inclusive(END).filter(|part| part.contains(END));
         roots.extend(whole.map(|part| Certificate { encoding: CertificateEncoding::Pem, data: part.into() }));
     }
@@ -413,13 +280,13 @@ fn read_roots(paths: &[PathBuf]) -> Result<Vec<Certificate>, Error> {
 
 /// Counts attempts at what fails for reasons that pass.
 #[derive(Default)]
-pub(crate) struct Attempts {
+pub struct Attempts {
     made: u32,
 }
 
 impl Attempts {
     /// Waits until it is time to try again, a little longer each time; returns an error that is worth no other try.
-    pub(crate) async fn again_after(&mut self, error: Error) -> Result<(), Error> {
+    pub async fn again_after(&mut self, error: Error) -> Result<(), Error> {
         self.made += 1;
         if self.made >= ATTEMPTS_MAX || !error.is_transient() {
             return Err(error);

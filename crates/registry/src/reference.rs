@@ -96,7 +96,8 @@ impl Reference {
         Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
     }
 
-    pub(crate) fn same_repository(&self, other: &Self) -> bool {
+    /// Tells whether both name images of one repository.
+    pub fn same_repository(&self, other: &Self) -> bool {
         self.registry == other.registry && self.repository == other.repository
     }
 }

@@ -1,0 +1,143 @@
+//! The configuration document of an image: what it runs on, how its containers start, how it came to be.
+
+use std::collections::BTreeMap;
+
+use registry::Digest;
+use registry::manifest::null_is_default;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The configuration document of an image; its digest is the image's id.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ConfigFile {
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) created: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) author: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) architecture: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) os: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) variant: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) config: ImageConfig,
+    pub(crate) rootfs: RootFs,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) history: Vec<HistoryEntry>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RootFs {
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) diff_ids: Vec<Digest>,
+}
+
+/// How containers of an image start unless told otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageConfig {
+    /// User and group: `user[:group]`, names or numbers.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// Ports the image listens on, as `8080/tcp`.
+    #[serde(deserialize_with = "keys", serialize_with = "as_keys", skip_serializing_if = "Vec::is_empty")]
+    pub exposed_ports: Vec<String>,
+    /// Environment entries, `NAME=value`.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+    /// The command's fixed start.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub entrypoint: Vec<String>,
+    /// The command's replaceable rest.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub cmd: Vec<String>,
+    /// Paths that want an anonymous volume.
+    #[serde(deserialize_with = "keys", serialize_with = "as_keys", skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// The directory the command starts in.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
+    pub working_dir: String,
+    /// The image's labels.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The signal that asks the command to stop.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]
+    pub stop_signal: String,
+    /// The shell of shell-form commands.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub shell: Vec<String>,
+    /// How to tell whether a container is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Healthcheck>,
+}
+
+/// How to tell whether a container is well; times in nanoseconds, 0 meaning the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Healthcheck {
+    /// `NONE`, `CMD …` or `CMD-SHELL …`.
+    #[serde(deserialize_with = "null_is_default")]
+    pub test: Vec<String>,
+    /// Time between probes.
+    pub interval: i64,
+    /// Time after which a probe has failed.
+    pub timeout: i64,
+    /// Time in which failures do not count yet.
+    pub start_period: i64,
+    /// Time between probes during the start period.
+    pub start_interval: i64,
+    /// Failures in a row that make the container unhealthy.
+    pub retries: i64,
+}
+
+/// How one layer came to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct HistoryEntry {
+    /// When, as RFC 3339.
+    #[serde(deserialize_with = "null_is_default")]
+    pub created: String,
+    /// The command that made it.
+    #[serde(deserialize_with = "null_is_default")]
+    pub created_by: String,
+    /// Who made it.
+    #[serde(deserialize_with = "null_is_default")]
+    pub author: String,
+    /// What the maker wrote about it.
+    #[serde(deserialize_with = "null_is_default")]
+    pub comment: String,
+    /// Whether it changed settings only and has no layer.
+    pub empty_layer: bool,
+}
+
+fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let map: BTreeMap<String, serde::de::IgnoredAny> = null_is_default(deserializer)?;
+    Ok(map.into_keys().collect())
+}
+
+fn as_keys<S: serde::Serializer>(keys: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    let empty: BTreeMap<String, String> = BTreeMap::new();
+    serializer.collect_map(keys.iter().map(|key| (key, &empty)))
+}
+
+#[cfg(test)]
+mod tests {
+    use registry::manifest::parse_json;
+
+    use super::*;
+
+    #[test]
+    fn nulls_of_real_configurations_are_empty() {
+        let text = r#"{"architecture":"amd64","os":"linux","history":null,
+            "config":{"User":null,"Env":null,"Cmd":["sh"],"ExposedPorts":{"80/tcp":{}},"Volumes":null,"Labels":null,
+            "Healthcheck":{"Test":["CMD","true"],"Interval":1000000000}},
+            "rootfs":{"type":"layers","diff_ids":null}}"#;
+
+        let config: ConfigFile = parse_json("config", text.as_bytes()).unwrap();
+
+        assert_eq!(config.config.exposed_ports, ["80/tcp"]);
+        assert_eq!(config.config.cmd, ["sh"]);
+        assert_eq!(config.config.healthcheck.unwrap().interval, 1_000_000_000);
+        assert!(config.rootfs.diff_ids.is_empty());
+    }
+}
