@@ -40,7 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("format", &[]),
     ("service-flags", &["engine-json", "format"]),
     ("container-flags", &["engine-json", "container-json", "format"]),
-    ("client", &["engine-json"]),
+    ("client", &["engine-json", "format"]),
     ("container-cli", &["engine-json", "container-json", "format", "container-flags", "client"]),
     ("cli", &["engine-json", "format", "service-flags", "client", "container-cli"]),
     ("lab", &[]),
