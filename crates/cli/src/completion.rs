@@ -3,8 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Command};
 use clap_complete::Shell;
-
-use crate::Context;
+use client::Context;
 
 /// Which shell.
 #[derive(Debug, Args)]

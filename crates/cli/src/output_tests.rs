@@ -331,9 +331,9 @@ async fn logs_say_whose_each_line_is() {
 
 #[tokio::test]
 async fn a_dead_daemon_is_named() {
-    let mut context = crate::Context {
-        engine: crate::engine::Engine::new("unix:///nowhere/d.sock".parse().unwrap()),
-        console: crate::console::Console::process(),
+    let mut context = client::Context {
+        engine: client::Engine::new("unix:///nowhere/d.sock".parse().unwrap()),
+        console: client::Console::process(),
     };
 
     let error =

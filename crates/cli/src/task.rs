@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route};
 use engine_json::{Node, PortConfig, Service, Task, Time};
 use format::Listing;
 use format::reference::without_digest;
 use format::{duration, natural};
 use serde_json::{Value, json};
-
-use crate::Context;
-use crate::engine::Route;
 
 /// How long an error may be in a table.
 const ERROR_CHARACTERS_MAX: usize = 30;

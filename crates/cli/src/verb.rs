@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use clap::Subcommand;
+use client::Context;
 
-use crate::{Context, completion, image, node, service, swarm, system};
+use crate::{completion, image, node, service, swarm, system};
 
 /// A command.
 #[derive(Debug, Subcommand)]

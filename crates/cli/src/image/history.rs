@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, escape_path};
 use engine_json::{ImageHistory, Time};
 use format::Listing;
 use format::{duration, size};
 use serde_json::{Value, json};
 
-use crate::Context;
-use crate::engine::{Route, escape_path};
 use crate::task::cut;
 
 /// How many characters of an id are shown.

@@ -3,9 +3,7 @@
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
-
-use crate::engine::{Route, escape_path};
-use crate::{Context, inspect};
+use client::{Context, Route, escape_path, inspect};
 
 /// Which images are shown, and how.
 #[derive(Debug, Args)]

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use client::{Context, Route};
 
 use super::show_progress;
-use crate::Context;
-use crate::engine::Route;
 
 /// Which archive is loaded.
 #[derive(Debug, Args)]

@@ -2,15 +2,13 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, filters};
 use engine_json::{ImageSummary, Time};
 use format::Listing;
 use format::reference::Reference;
 use format::{duration, size};
 use serde_json::{Value, json};
 
-use crate::Context;
-use crate::engine::Route;
-use crate::inspect::filters;
 use crate::task::cut;
 
 const NONE: &str = "<none>";

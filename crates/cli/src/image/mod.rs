@@ -10,10 +10,8 @@ pub(crate) mod tag;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use client::{Context, Lines};
 use engine_json::Progress;
-
-use crate::Context;
-use crate::engine::Lines;
 
 /// What to do with images.
 #[derive(Debug, Subcommand)]

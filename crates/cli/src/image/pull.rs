@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, credentials};
 use format::reference::Reference;
 
 use super::show_progress;
-use crate::engine::Route;
-use crate::{Context, credentials};
 
 /// Which image is fetched.
 #[derive(Debug, Args)]

@@ -2,10 +2,8 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Error, Route, each, escape_path};
 use engine_json::{DeletedImage, decode};
-
-use crate::engine::{Error, Route, escape_path};
-use crate::{Context, each};
 
 /// Which images go.
 #[derive(Debug, Args)]

@@ -2,10 +2,8 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, escape_path};
 use format::reference::Reference;
-
-use crate::Context;
-use crate::engine::{Route, escape_path};
 
 /// Which image gets which name.
 #[derive(Debug, Args)]

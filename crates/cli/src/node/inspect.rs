@@ -3,13 +3,12 @@
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
+use client::{Context, Route, each, escape_path, inspect};
 use engine_json::Node;
 use format::{duration, size};
 
 use super::resolve;
-use crate::engine::{Route, escape_path};
 use crate::task::capitalized;
-use crate::{Context, each, inspect};
 
 /// Which nodes are shown, and how.
 #[derive(Debug, Args)]
@@ -29,7 +28,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     if arguments.pretty {
         return each(context, &arguments.nodes, async |context, name| {
             let route = route(context, name).await?;
-            let node: Node = inspect::or_missing(context.engine.get(route).await, "node", name)?;
+            let node: Node = client::or_missing(context.engine.get(route).await, "node", name)?;
             Ok(context.console.write(&pretty(&node))?)
         })
         .await;
@@ -37,7 +36,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     let mut found: Vec<Result<Bytes>> = Vec::new();
     for name in &arguments.nodes {
         found.push(match route(context, name).await {
-            Ok(route) => inspect::or_missing(context.engine.get_raw(route).await, "node", name),
+            Ok(route) => client::or_missing(context.engine.get_raw(route).await, "node", name),
             Err(error) => Err(error),
         });
     }

@@ -2,14 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, filters};
 use engine_json::{Info, Node};
 use format::Listing;
 use format::natural;
 use serde_json::{Value, json};
 
-use crate::Context;
-use crate::engine::Route;
-use crate::inspect::filters;
 use crate::task::capitalized;
 
 /// How nodes are listed.

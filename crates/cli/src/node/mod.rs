@@ -9,10 +9,8 @@ mod update;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use client::{Context, Route};
 use engine_json::Info;
-
-use crate::Context;
-use crate::engine::Route;
 
 /// What to do with nodes.
 #[derive(Debug, Subcommand)]

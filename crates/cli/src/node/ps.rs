@@ -2,12 +2,11 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, conclude, escape_path, filters, or_missing};
 use engine_json::{Node, Task};
 
 use super::resolve;
-use crate::engine::{Route, escape_path};
-use crate::inspect::{filters, or_missing};
-use crate::{Context, conclude, task};
+use crate::task;
 
 /// Whose tasks are listed, and how.
 #[derive(Debug, Args)]

@@ -2,9 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-
-use crate::engine::{Route, escape_path};
-use crate::{Context, each};
+use client::{Context, Route, each, escape_path};
 
 /// Which nodes go.
 #[derive(Debug, Args)]

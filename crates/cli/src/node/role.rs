@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, each};
 
 use super::{resolve, update};
-use crate::{Context, each};
 
 /// Whose role changes.
 #[derive(Debug, Args)]

@@ -2,11 +2,10 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use client::{Context, Route, escape_path};
 use engine_json::{Node, NodeSpec};
 
 use super::resolve;
-use crate::Context;
-use crate::engine::{Route, escape_path};
 
 /// What changes on a node.
 #[derive(Debug, Args)]

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use client::{Console, Context, Route};
 use engine_json::{Filters, Node, Service, Task, UpdateConfig};
 
 use super::progress::{Line, Progress, Stage, look};
 use super::{Waiting, fetch};
-use crate::Context;
-use crate::console::Console;
-use crate::engine::Route;
 
 /// The time between two looks: half of Docker's, because tasks start in milliseconds here.
 const POLL: Duration = Duration::from_millis(100);

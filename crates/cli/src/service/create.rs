@@ -2,12 +2,11 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, credentials, escape_path};
 use engine_json::{NetworkInspect, ServiceCreated, ServiceSpec};
 use service_flags::Creation;
 
 use super::{Registry, Waiting, converge, environment, image};
-use crate::engine::{Route, escape_path};
-use crate::{Context, credentials};
 
 /// What the service is.
 #[derive(Debug, Args)]

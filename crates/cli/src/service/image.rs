@@ -1,10 +1,8 @@
 //! Pins an image by the digest that its registry knows.
 
+use client::{Context, Error, Route, credentials, escape_path};
 use engine_json::{Distribution, Platform, ServiceSpec};
 use format::reference::{Reference, with_tag};
-
-use crate::engine::{Error, Route, escape_path};
-use crate::{Context, credentials};
 
 /// Writes the image's digest and platforms into a spec; if the registry cannot be asked, warns and leaves the spec.
 pub(super) async fn pin(context: &mut Context, spec: &mut ServiceSpec) -> Result<(), Error> {

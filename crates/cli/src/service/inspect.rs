@@ -3,11 +3,10 @@
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
+use client::{Context, Route, each, escape_path, inspect};
 use engine_json::Service;
 
 use super::pretty;
-use crate::engine::{Route, escape_path};
-use crate::{Context, each, inspect};
 
 /// Which services are shown, and how.
 #[derive(Debug, Args)]
@@ -27,7 +26,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     if arguments.pretty {
         return each(context, &arguments.services, async |context, name| {
             let service: Service =
-                inspect::or_missing(context.engine.get(route(name)).await, "service", name)?;
+                client::or_missing(context.engine.get(route(name)).await, "service", name)?;
             let networks = pretty::network_names(context, &service).await;
             let page = pretty::page(&service, &networks, context.console.now());
             Ok(context.console.write(&page)?)
@@ -36,7 +35,7 @@ pub(super) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     }
     let mut found: Vec<Result<Bytes>> = Vec::new();
     for name in &arguments.services {
-        found.push(inspect::or_missing(context.engine.get_raw(route(name)).await, "service", name));
+        found.push(client::or_missing(context.engine.get_raw(route(name)).await, "service", name));
     }
     inspect::show(context, found, arguments.format.as_deref())
 }

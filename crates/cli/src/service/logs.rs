@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use bytes::Bytes;
 use clap::Args;
+use client::{Context, Route, escape_path, moment, or_missing};
 use engine_json::{Channel, Task};
 
 use super::fetch;
-use crate::Context;
-use crate::engine::{Route, escape_path};
-use crate::inspect::or_missing;
-use crate::system::events::moment;
 use crate::task::{Names, cut};
 
 /// How many characters of a task's id are shown.

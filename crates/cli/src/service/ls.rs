@@ -2,15 +2,13 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route, filters};
 use engine_json::{PortConfig, Service};
 use format::Listing;
 use format::natural;
 use format::reference::without_digest;
 use serde_json::{Value, json};
 
-use crate::Context;
-use crate::engine::Route;
-use crate::inspect::filters;
 use crate::task::cut;
 
 /// How many characters of an id are shown.

@@ -16,10 +16,8 @@ mod update;
 
 use anyhow::Result;
 use clap::Subcommand;
+use client::{Context, Error, Route, credentials, escape_path};
 use engine_json::{Service, ServiceSpec, ServiceUpdated};
-
-use crate::engine::{Error, Route, escape_path};
-use crate::{Context, credentials, inspect as shared};
 
 /// What to do with services.
 #[derive(Debug, Subcommand)]
@@ -105,7 +103,7 @@ async fn fetch(context: &Context, name: &str) -> Result<Service, Error> {
 
 /// Fetches a service that must be there.
 async fn find(context: &Context, name: &str) -> Result<Service> {
-    shared::or_missing(fetch(context, name).await, "service", name)
+    client::or_missing(fetch(context, name).await, "service", name)
 }
 
 /// Which kind of update a spec is written back for.

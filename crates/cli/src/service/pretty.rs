@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 
+use client::{Context, Route};
 use engine_json::{
     ContainerSpec, Healthcheck, Mode, NetworkInspect, Placement, Resources, Service, ServiceSpec, Time,
     UpdateConfig, UpdateStatus,
 };
 use format::{duration, size};
-
-use crate::Context;
-use crate::engine::Route;
 
 /// Returns the names of the networks a service is attached to; one that cannot be found keeps its id.
 pub(super) async fn network_names(context: &Context, service: &Service) -> Vec<String> {

@@ -2,11 +2,10 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use client::{Context, Route, conclude, filters};
 use engine_json::{Filters, Service, Task};
 
-use crate::engine::Route;
-use crate::inspect::filters;
-use crate::{Context, conclude, task};
+use crate::task;
 
 /// Whose tasks are listed, and how.
 #[derive(Debug, Args)]

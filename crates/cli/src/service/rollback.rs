@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::Context;
 
 use super::{Kind, Waiting, converge, find, write};
-use crate::Context;
 
 /// Which service goes back.
 #[derive(Debug, Args)]

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
+use client::{Context, conclude};
 
 use super::{Kind, Waiting, converge, find, write};
-use crate::{Context, conclude};
 
 /// Which services get how many tasks.
 #[derive(Debug, Args)]

@@ -2,12 +2,12 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use client::Context;
 use engine_json::ServiceSpec;
 use service_flags::Change;
 
 use super::create::network_id;
 use super::{Kind, Registry, Waiting, converge, environment, find, image, rollback, write};
-use crate::Context;
 
 /// What changes in a service.
 #[derive(Debug, Args)]

@@ -2,12 +2,11 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use client::{Context, Route};
 use engine_json::Swarm;
 use format::duration;
 
 use super::Rotate;
-use crate::Context;
-use crate::engine::Route;
 
 /// How often it is looked whether the rotation is done.
 const POLL: std::time::Duration = std::time::Duration::from_millis(200);

@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route};
 use engine_json::{InitRequest, SwarmSpec};
 
 use super::membership::Membership;
 use super::settings::Settings;
 use super::{join_token, unlock_key};
-use crate::Context;
-use crate::engine::Route;
 
 /// How the cluster is founded.
 #[derive(Debug, Args)]

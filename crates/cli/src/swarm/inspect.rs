@@ -2,9 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-
-use crate::engine::Route;
-use crate::{Context, inspect};
+use client::{Context, Route, inspect};
 
 /// How the cluster is shown.
 #[derive(Debug, Args)]

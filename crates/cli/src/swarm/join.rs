@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route};
 use engine_json::{Info, JoinRequest};
 
 use super::membership::Membership;
-use crate::Context;
-use crate::engine::Route;
 
 /// Which cluster is joined, and how.
 #[derive(Debug, Args)]

@@ -2,11 +2,10 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
+use client::{Context, Route};
 use engine_json::{Info, Node, Swarm};
 
 use super::Rotate;
-use crate::Context;
-use crate::engine::Route;
 
 /// Which token is shown.
 #[derive(Debug, Args)]

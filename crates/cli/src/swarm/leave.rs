@@ -2,9 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-
-use crate::Context;
-use crate::engine::Route;
+use client::{Context, Route};
 
 /// How the cluster is left.
 #[derive(Debug, Args)]

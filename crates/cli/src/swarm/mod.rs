@@ -14,8 +14,7 @@ mod update;
 
 use anyhow::Result;
 use clap::Subcommand;
-
-use crate::Context;
+use client::Context;
 
 /// What to do with the cluster.
 #[derive(Debug, Subcommand)]
@@ -66,9 +65,9 @@ enum Rotate {
 }
 
 impl Rotate {
-    fn route(self, version: u64) -> crate::engine::Route {
+    fn route(self, version: u64) -> client::Route {
         let yes = |which| if self == which { "true" } else { "false" };
-        crate::engine::Route::new("/swarm/update")
+        client::Route::new("/swarm/update")
             .with("version", version.to_string())
             .with("rotateWorkerToken", yes(Self::WorkerToken))
             .with("rotateManagerToken", yes(Self::ManagerToken))

@@ -3,10 +3,8 @@
 use std::io::BufRead as _;
 
 use anyhow::{Context as _, Result, bail};
+use client::{Context, Route};
 use engine_json::{Info, UnlockKey};
-
-use crate::Context;
-use crate::engine::Route;
 
 pub(super) async fn run(context: &mut Context) -> Result<()> {
     let info: Info = context.engine.get(Route::new("/info")).await?;

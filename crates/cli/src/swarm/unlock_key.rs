@@ -2,11 +2,10 @@
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use client::{Context, Route};
 use engine_json::{Swarm, UnlockKey};
 
 use super::Rotate;
-use crate::Context;
-use crate::engine::Route;
 
 /// How the key is shown.
 #[derive(Debug, Args)]

@@ -2,12 +2,11 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
+use client::{Context, Route};
 use engine_json::Swarm;
 
 use super::settings::Settings;
 use super::{Rotate, unlock_key};
-use crate::Context;
-use crate::engine::Route;
 
 /// What changes in the cluster's settings.
 #[derive(Debug, Args)]

@@ -2,12 +2,11 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route};
 use engine_json::{Info, SwarmInfo};
 use format::{duration, size};
 use serde_json::Value;
 
-use crate::Context;
-use crate::engine::Route;
 use crate::task::capitalized;
 
 /// How the daemon is shown.

@@ -6,8 +6,7 @@ pub(crate) mod version;
 
 use anyhow::Result;
 use clap::Subcommand;
-
-use crate::Context;
+use client::Context;
 
 /// What to look at.
 #[derive(Debug, Subcommand)]

@@ -2,11 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
+use client::{Context, Route};
 use engine_json::{ApiVersion, Version};
 use serde_json::{Value, json};
-
-use crate::Context;
-use crate::engine::Route;
 
 /// How versions are shown.
 #[derive(Debug, Args)]

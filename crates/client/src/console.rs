@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use engine_json::Time;
 
 /// Where a command writes, and what time it is there.
-pub(crate) struct Console {
+pub struct Console {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     is_terminal: bool,
@@ -13,7 +13,7 @@ pub(crate) struct Console {
 
 impl Console {
     /// The process's own output.
-    pub(crate) fn process() -> Self {
+    pub fn process() -> Self {
         Self {
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
@@ -22,44 +22,43 @@ impl Console {
     }
 
     /// Output that goes elsewhere; nobody looks at it.
-    #[cfg(test)]
-    pub(crate) fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
+    pub fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
         Self { out, err, is_terminal: false }
     }
 
     /// Claims that a person looks at the output.
-    pub(crate) fn is_terminal(&self) -> bool {
+    pub fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
     /// Writes text as it is.
-    pub(crate) fn write(&mut self, text: &str) -> io::Result<()> {
+    pub fn write(&mut self, text: &str) -> io::Result<()> {
         self.write_bytes(text.as_bytes())
     }
 
     /// Writes bytes as they are.
-    pub(crate) fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)?;
         self.out.flush()
     }
 
     /// Writes a line.
-    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+    pub fn line(&mut self, text: &str) -> io::Result<()> {
         self.write(&format!("{text}\n"))
     }
 
     /// Writes to the error output; a failure there has nowhere to be told.
-    pub(crate) fn complain(&mut self, text: &str) {
+    pub fn complain(&mut self, text: &str) {
         self.complain_bytes(format!("{text}\n").as_bytes());
     }
 
     /// Writes bytes to the error output.
-    pub(crate) fn complain_bytes(&mut self, bytes: &[u8]) {
+    pub fn complain_bytes(&mut self, bytes: &[u8]) {
         let _ = self.err.write_all(bytes).and_then(|()| self.err.flush());
     }
 
     /// Returns what time it is.
-    pub(crate) fn now(&self) -> Time {
+    pub fn now(&self) -> Time {
         let nanoseconds = time::OffsetDateTime::now_utc().unix_timestamp_nanos();
         Time::from_nanoseconds(i64::try_from(nanoseconds).unwrap_or(i64::MAX))
     }

@@ -26,7 +26,7 @@ struct Entry {
 }
 
 /// Returns the header that carries the credentials for an image's registry; without any, that of nobody.
-pub(crate) fn header(image: &str) -> String {
+pub fn header(image: &str) -> String {
     let text = path().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
     find(&text, image).to_header()
 }

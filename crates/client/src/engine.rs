@@ -18,37 +18,37 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::ReaderStream;
 
 pub use error::Error;
-pub(crate) use lines::Lines;
+pub use lines::Lines;
 
 use crate::Host;
 
 type Body = BoxBody<Bytes, std::io::Error>;
 
 /// A client of the Engine API of one daemon.
-pub(crate) struct Engine {
+pub struct Engine {
     host: Host,
 }
 
 /// A path of the API with its query, and credentials for a registry.
-pub(crate) struct Route {
+pub struct Route {
     path: String,
     registry_auth: Option<String>,
 }
 
 impl Route {
     /// Takes a path, whose parts are already fit for a URL.
-    pub(crate) fn new(path: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<String>) -> Self {
         Self { path: path.into(), registry_auth: None }
     }
 
     /// Sends credentials for a registry along.
-    pub(crate) fn authorized(mut self, header: String) -> Self {
+    pub fn authorized(mut self, header: String) -> Self {
         self.registry_auth = Some(header);
         self
     }
 
     /// Adds a parameter.
-    pub(crate) fn with(mut self, key: &str, value: impl AsRef<str>) -> Self {
+    pub fn with(mut self, key: &str, value: impl AsRef<str>) -> Self {
         self.path.push(if self.path.contains('?') { '&' } else { '?' });
         self.path.push_str(key);
         self.path.push('=');
@@ -57,13 +57,13 @@ impl Route {
     }
 
     /// Adds filters, if there are any.
-    pub(crate) fn filtered(self, filters: &Filters) -> Self {
+    pub fn filtered(self, filters: &Filters) -> Self {
         if filters.is_empty() { self } else { self.with("filters", filters.to_json()) }
     }
 }
 
 /// Escapes a part of a URL.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -71,54 +71,51 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// Escapes a name inside a path; an image's name keeps its slashes and colons.
-pub(crate) fn escape_path(text: &str) -> String {
+pub fn escape_path(text: &str) -> String {
     escape(text).replace("%2F", "/").replace("%3A", ":").replace("%40", "@")
 }
 
 impl Engine {
-    pub(crate) fn new(host: Host) -> Self {
+    /// A client of the daemon there; it connects with each request.
+    pub fn new(host: Host) -> Self {
         Self { host }
     }
 
     /// Gets an object.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, route: Route) -> Result<T, Error> {
+    pub async fn get<T: DeserializeOwned>(&self, route: Route) -> Result<T, Error> {
         self.read(self.send(Method::GET, &route, None, empty()).await?).await
     }
 
     /// Gets an object as the daemon wrote it.
-    pub(crate) async fn get_raw(&self, route: Route) -> Result<Bytes, Error> {
+    pub async fn get_raw(&self, route: Route) -> Result<Bytes, Error> {
         collect(self.send(Method::GET, &route, None, empty()).await?).await
     }
 
     /// Deletes an object.
-    pub(crate) async fn delete(&self, route: Route) -> Result<Bytes, Error> {
+    pub async fn delete(&self, route: Route) -> Result<Bytes, Error> {
         collect(self.send(Method::DELETE, &route, None, empty()).await?).await
     }
 
     /// Posts an object and reads the answer.
-    pub(crate) async fn post<T: DeserializeOwned>(
-        &self,
-        route: Route,
-        body: &impl Serialize,
-    ) -> Result<T, Error> {
+    pub async fn post<T: DeserializeOwned>(&self, route: Route, body: &impl Serialize) -> Result<T, Error> {
         let answer = self.post_plain(route, body).await?;
         decode(&answer).map_err(Error::Answer)
     }
 
     /// Posts an object; the answer's body is of no interest, or of its own kind.
-    pub(crate) async fn post_plain(&self, route: Route, body: &impl Serialize) -> Result<Bytes, Error> {
+    pub async fn post_plain(&self, route: Route, body: &impl Serialize) -> Result<Bytes, Error> {
         let body = serde_json::to_vec(body).expect("bodies are always JSON");
         let answer = self.send(Method::POST, &route, Some("application/json"), full(body)).await?;
         collect(answer).await
     }
 
     /// Posts without a body and reads lines of the answer as they come.
-    pub(crate) async fn post_lines(&self, route: Route) -> Result<Lines, Error> {
+    pub async fn post_lines(&self, route: Route) -> Result<Lines, Error> {
         Ok(Lines::new(self.send(Method::POST, &route, None, empty()).await?))
     }
 
     /// Posts a stream of bytes and reads lines of the answer as they come.
-    pub(crate) async fn post_stream(
+    pub async fn post_stream(
         &self,
         route: Route,
         content_type: &str,
@@ -130,7 +127,7 @@ impl Engine {
     }
 
     /// Gets an endless answer.
-    pub(crate) async fn stream(&self, route: Route) -> Result<Lines, Error> {
+    pub async fn stream(&self, route: Route) -> Result<Lines, Error> {
         Ok(Lines::new(self.send(Method::GET, &route, None, empty()).await?))
     }
 

@@ -12,18 +12,18 @@ use super::Error;
 const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// An answer that comes bit by bit, read as lines of JSON or as stream frames.
-pub(crate) struct Lines {
+pub struct Lines {
     body: Incoming,
     rest: BytesMut,
 }
 
 impl Lines {
-    pub(super) fn new(body: Incoming) -> Self {
+    pub(crate) fn new(body: Incoming) -> Self {
         Self { body, rest: BytesMut::new() }
     }
 
     /// Returns the next line, or `None` after the last.
-    pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
+    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
         loop {
             let line = match self.rest.iter().position(|byte| *byte == b'\n') {
                 Some(end) => self.rest.split_to(end + 1),
@@ -43,7 +43,7 @@ impl Lines {
     }
 
     /// Returns the next frame's channel and payload, or `None` after the last.
-    pub(crate) async fn next_frame(&mut self) -> Result<Option<(engine_json::Channel, Bytes)>, Error> {
+    pub async fn next_frame(&mut self) -> Result<Option<(engine_json::Channel, Bytes)>, Error> {
         loop {
             let found = Frame::decode(&self.rest).map_err(|error| Error::Output(error.to_string()))?;
             if let Some((frame, end)) = found {
@@ -63,7 +63,7 @@ impl Lines {
     }
 
     /// Returns the next bytes as they came, or `None` after the last.
-    pub(crate) async fn next_raw(&mut self) -> Result<Option<Bytes>, Error> {
+    pub async fn next_raw(&mut self) -> Result<Option<Bytes>, Error> {
         if self.rest.is_empty() && !self.more().await? {
             return Ok(None);
         }
