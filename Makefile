@@ -47,8 +47,9 @@ test-pure:
 test-kernel: root
 	$(CARGO) test --locked --workspace --exclude tests --lib --bins --tests --no-fail-fast
 
-# Stories of users, told on labs of the release binary.
+# Stories of users, told on labs of the release binary, with images of real servers.
 test-e2e: root
+	@$(CARGO) xtask image >/dev/null
 	DROVER_BIN="$$($(CARGO) xtask dist)" $(CARGO) test --locked -p tests --no-fail-fast
 
 root:
@@ -59,7 +60,7 @@ packages-demo:
 
 packages-test:
 	@./deploy/packages.sh cc=build-essential ip=iproute2 nft=nftables curl=curl ps=procps busybox-static \
-		docker-registry=docker-registry skopeo=skopeo docker=docker.io
+		docker-registry=docker-registry skopeo=skopeo docker=docker.io mmdebstrap=mmdebstrap
 
 packages-bench:
 	@./deploy/packages.sh cc=build-essential ip=iproute2 unshare=util-linux dockerd=docker.io containerd=containerd runc=runc

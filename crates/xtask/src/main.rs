@@ -1,5 +1,5 @@
-//! What the repository does with itself, as `cargo xtask COMMAND`: its laws, its release binary, its demo and its
-//! comparison with Docker Swarm.
+//! What the repository does with itself, as `cargo xtask COMMAND`: its laws, its release binary, its demo, the
+//! images of its tests and its comparisons with Docker.
 //!
 //! It depends on next to nothing, so that it is built in seconds, and it never links a crate it checks: it runs the
 //! `drover` binary as a user would.
@@ -8,6 +8,7 @@ mod bench;
 mod demo;
 mod dist;
 mod http;
+mod image;
 mod program;
 mod tidy;
 mod workspace;
@@ -31,6 +32,8 @@ enum Command {
     Dist,
     /// Show a cluster of five hosts on this machine, at work and under damage
     Demo(demo::Arguments),
+    /// Build the images of tests/images and print the paths of their archives
+    Image(image::Arguments),
     /// Compare with Docker Swarm on this machine; run by hand
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&workspace::root()),
         Command::Dist => dist::run().map(drop),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Image(arguments) => image::run(arguments),
         Command::Bench(bench) => bench::run(bench),
     };
     match result {
