@@ -13,13 +13,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::cgroup::Cgroups;
 use crate::keeper::{Call, Keeper, Link, News, settle};
 use crate::launch::{clear_former_run, make_place, ready, refusal, spawn};
-use crate::log::reader::{LogQuery, Reader};
-use crate::place::{Launch, Place};
-use crate::talk::{Message, Request};
+use crate::log::{LogQuery, Reader};
 use crate::{Error, Exit, LogLine, MountKind, Phase, Signal, Spec, Started, Status};
+use shim::cgroup::Cgroups;
+use shim::place::{Launch, Place};
+use shim::talk::{Message, Request};
 
 /// Requests that wait for one shim; more callers wait for room.
 const CALLS_MAX: usize = 16;
@@ -464,7 +464,5 @@ fn check(spec: &Spec) -> Result<(), Error> {
             return Err(Error::BindSource { path: source.clone() });
         }
     }
-    crate::capability::Set::chosen(&spec.capabilities_add, &spec.capabilities_drop, spec.privileged)
-        .map(drop)
-        .or_else(refuse)
+    shim::check_names(spec.capabilities_add.iter().chain(&spec.capabilities_drop)).or_else(refuse)
 }

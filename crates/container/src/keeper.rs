@@ -13,11 +13,11 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::cgroup::Cgroups;
-use crate::place::{self, Place};
-use crate::shim::kernel::Pidfd;
-use crate::talk::{Message, Request};
 use crate::{Exit, Phase};
+use shim::Pidfd;
+use shim::cgroup::Cgroups;
+use shim::place::{self, Place};
+use shim::talk::{Message, Request};
 
 /// How long killed processes may take to go away.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);

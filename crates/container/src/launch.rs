@@ -13,9 +13,9 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::keeper::Link;
-use crate::place::{self, Launch, Place};
-use crate::talk::{Failure, Message};
 use crate::{Error, Spec};
+use shim::place::{self, Launch, Place};
+use shim::talk::{Failure, Message};
 
 /// Far above any start; a shim that takes longer hangs in the kernel.
 const READY_DEADLINE: Duration = Duration::from_secs(60);

@@ -1,1 +1,40 @@
 //! The small process beside each container, and what it shares with whoever asked for it.
+//!
+//! [`shim_main`] is its entry: the same binary, executed once per container, which makes the namespaces and the root,
+//! owns the standard streams, writes the log, reaps the process and leaves its exit status on disk. A [`Spec`] says in
+//! plain values what one container is made of; [`talk`] is what is said to a shim and by it; [`place`] is where the
+//! parts of a container lie.
+//!
+//! This crate never knows more than one container, and nothing of images, names or the Engine API.
+
+mod capability;
+pub mod cgroup;
+mod console;
+mod entry;
+mod hybrid;
+mod init;
+mod kernel;
+pub mod log;
+mod mounts;
+mod oci;
+mod payload;
+mod pidfd;
+pub mod place;
+mod prepare;
+mod root;
+mod seccomp;
+mod serve;
+mod signal;
+mod spec;
+mod status;
+pub mod talk;
+mod user;
+
+pub use capability::check_names;
+pub use cgroup::favor_cgroup_moves;
+pub use entry::shim_main;
+pub use log::{LogLine, LogStream};
+pub use pidfd::Pidfd;
+pub use signal::{ParseSignalError, Signal};
+pub use spec::{FileInRoot, LogOptions, Mount, MountKind, Propagation, Resources, Seccomp, Spec, Ulimit};
+pub use status::{Exit, Phase, Started, Status};

@@ -38,7 +38,7 @@ pub enum Phase {
     Exited(Exit),
 }
 
-/// One line of [`crate::Containers::list`].
+/// One line of a list of containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The container's id.

@@ -12,20 +12,20 @@ use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Gid, Pid, Uid, fchown, pipe2};
 
-use super::console::Console;
-use super::hybrid::{self, Cover, Joinable};
-use super::kernel::Pidfd;
-use super::oci::{self, Rights};
-use super::payload::Payload;
-use super::user::User;
-use super::{mounts, root, setup, user};
 use crate::cgroup::Cgroups;
+use crate::console::Console;
+use crate::hybrid::{self, Cover, Joinable};
+use crate::oci::{self, Rights};
+use crate::payload::Payload;
+use crate::pidfd::Pidfd;
 use crate::place::{self, Launch};
 use crate::seccomp::default_filter;
-use crate::talk::Failure;
+use crate::talk::{Failure, setup};
+use crate::user::User;
+use crate::{mounts, root, user};
 
 /// A parked container and the shim's ends of its streams.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub container: Container,
     pub cgroups: Cgroups,
     /// What libcontainer must not see; to be dropped before the cgroups are looked at.
@@ -44,7 +44,7 @@ pub(super) struct Prepared {
 }
 
 /// Does everything up to the execution of the program.
-pub(super) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
     root::leave_host_mounts().map_err(setup)?;
     root::mount_scratch(&launch.place, spec).map_err(setup)?;
@@ -171,7 +171,7 @@ impl Streams {
 }
 
 /// Reads what the container told about executing its program; none if all went well.
-pub(super) fn reported(report: &mut fs::File) -> Option<Failure> {
+pub(crate) fn reported(report: &mut fs::File) -> Option<Failure> {
     let mut text = Vec::new();
     // What cannot be read cannot be told either.
     let _ = report.read_to_end(&mut text);

@@ -109,6 +109,11 @@ impl Set {
     }
 }
 
+/// Says which name of these is no capability.
+pub fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+    names.into_iter().try_for_each(|name| parse(std::slice::from_ref(name)).map(drop))
+}
+
 /// Returns the number of a capability this file names.
 pub(crate) fn number(name: &str) -> usize {
     NAMES.iter().position(|known| *known == name).expect("callers name capabilities of the table")

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-use super::kernel;
+use crate::kernel;
 
 /// Waits for the terminal's master side.
-pub(super) struct Console {
+pub(crate) struct Console {
     listener: UnixListener,
     path: PathBuf,
 }
 
 impl Console {
-    pub(super) fn open(runtime: &Path) -> io::Result<Console> {
+    pub(crate) fn open(runtime: &Path) -> io::Result<Console> {
         let path = runtime.join("console.sock");
         // The address may be too long when written out.
         let dir = fs::File::open(runtime)?;
@@ -26,12 +26,12 @@ impl Console {
         Ok(Console { listener, path })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Takes the master side; to be called once the container is made.
-    pub(super) fn take(self) -> io::Result<OwnedFd> {
+    pub(crate) fn take(self) -> io::Result<OwnedFd> {
         let (stream, _) = self.listener.accept()?;
         fs::remove_file(&self.path)?;
         let mut text = [0u8; 256];

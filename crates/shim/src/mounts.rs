@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
 
-use super::kernel::open_in_root;
-use super::oci::Placed;
-use super::root::make_dir;
 use crate::Spec;
 use crate::cgroup::{Cgroup, Cgroups};
+use crate::kernel::open_in_root;
+use crate::oci::Placed;
+use crate::root::make_dir;
 
 const SHM_BYTES: u64 = 64 << 20;
 const CGROUP: &str = "/sys/fs/cgroup";
 
 /// Mounts Docker's defaults and the small files; returns the files that are left to libcontainer.
-pub(super) fn place<'a>(
+pub(crate) fn place<'a>(
     root: &File,
     spec: &'a Spec,
     cgroups: &Cgroups,

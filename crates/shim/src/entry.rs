@@ -1,19 +1,7 @@
-//! The shim: one small process per container, which outlives the process that asked for it.
+//! The entry of the shim: one small process per container, which outlives the process that asked for it.
 //!
 //! It has one thread and sleeps in `poll`. When its container has ended it writes down how, removes the cgroups and
 //! ends itself; its mounts vanish with it.
-
-mod console;
-mod hybrid;
-mod init;
-pub(crate) mod kernel;
-mod mounts;
-mod oci;
-mod payload;
-mod prepare;
-mod root;
-mod serve;
-mod user;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,7 +12,8 @@ use std::process::ExitCode;
 
 use crate::cgroup::Cgroups;
 use crate::place::{Launch, Place};
-use crate::talk::{Failure, Message};
+use crate::talk::Message;
+use crate::{kernel, prepare, serve};
 
 /// Runs the shim process; its last argument is the container's directory and its standard input the connection to
 /// whoever asked for it.
@@ -72,19 +61,15 @@ fn detach() -> io::Result<UnixStream> {
     Ok(UnixStream::from(control))
 }
 
-fn say(stream: &mut UnixStream, message: &Message) -> io::Result<()> {
+pub(crate) fn say(stream: &mut UnixStream, message: &Message) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     stream.write_all(&line)
 }
 
 /// Takes away what the kernel holds for the container beyond its processes.
-fn clean_up(launch: &Launch, cgroups: &Cgroups) {
+pub(crate) fn clean_up(launch: &Launch, cgroups: &Cgroups) {
     if let Err(error) = cgroups.remove() {
         eprintln!("remove cgroups of {}: {error}", launch.spec.id);
     }
-}
-
-fn setup(reason: impl Into<String>) -> Failure {
-    Failure::Setup { reason: reason.into() }
 }

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::kernel::open_in_root;
+use crate::kernel::open_in_root;
 
 /// What a process is run as.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct User {
+pub(crate) struct User {
     pub uid: u32,
     pub gid: u32,
     pub groups: Vec<u32>,
@@ -18,7 +18,7 @@ pub(super) struct User {
 const DATABASE_BYTES_MAX: u64 = 16 << 20;
 
 /// Looks up `user` and the additional `groups` in the root.
-pub(super) fn look_up(root: &File, user: &str, groups: &[String]) -> Result<User, String> {
+pub(crate) fn look_up(root: &File, user: &str, groups: &[String]) -> Result<User, String> {
     let passwd = database(root, "/etc/passwd").map_err(|error| format!("read /etc/passwd: {error}"))?;
     let group = database(root, "/etc/group").map_err(|error| format!("read /etc/group: {error}"))?;
     resolve(user, groups, &passwd, &group)

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::hybrid;
-use super::user::User;
 use crate::capability::Set;
 use crate::cgroup::Cgroups;
+use crate::hybrid;
 use crate::place::Launch;
+use crate::user::User;
 use crate::{FileInRoot, Mount, MountKind, Propagation, Resources, Seccomp, Spec};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// One period of the CPU quota.
-pub(super) const PERIOD_US: u64 = 100_000;
+pub(crate) const PERIOD_US: u64 = 100_000;
 const CGROUP: &str = "/sys/fs/cgroup";
 
 const MASKED: &[&str] = &[
@@ -36,7 +36,7 @@ const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", 
 
 /// The capabilities of one container.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rights {
+pub(crate) struct Rights {
     /// What the spec asks for.
     pub wanted: Set,
     /// What the program has at once; a program that is not root's gains by set-user-id files only.
@@ -44,22 +44,22 @@ pub(super) struct Rights {
 }
 
 impl Rights {
-    pub(super) fn of(spec: &Spec, user: &User) -> Result<Rights, String> {
+    pub(crate) fn of(spec: &Spec, user: &User) -> Result<Rights, String> {
         let wanted = Set::chosen(&spec.capabilities_add, &spec.capabilities_drop, spec.privileged)?;
         Ok(Rights { wanted, held: if user.uid == 0 { wanted } else { Set::EMPTY } })
     }
 }
 
 /// A file that is to be bound over the root, and where its contents lie.
-pub(super) type Placed<'a> = (&'a FileInRoot, PathBuf);
+pub(crate) type Placed<'a> = (&'a FileInRoot, PathBuf);
 
 /// Returns whether system calls are filtered.
-pub(super) fn is_filtered(spec: &Spec) -> bool {
+pub(crate) fn is_filtered(spec: &Spec) -> bool {
     spec.seccomp == Seccomp::Default && !spec.privileged
 }
 
 /// Returns the whole document.
-pub(super) fn document(
+pub(crate) fn document(
     launch: &Launch,
     cgroups: &Cgroups,
     user: &User,
@@ -219,7 +219,7 @@ fn resources(limits: &Resources, privileged: bool) -> Value {
 }
 
 /// Returns the CPU time per period; the kernel refuses less than a millisecond.
-pub(super) fn quota_us(nano_cpus: u64) -> u64 {
+pub(crate) fn quota_us(nano_cpus: u64) -> u64 {
     let quota = u64::try_from(u128::from(nano_cpus) * u128::from(PERIOD_US) / 1_000_000_000);
     quota.unwrap_or(u64::MAX >> 1).max(1_000)
 }

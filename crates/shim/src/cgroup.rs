@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 
-use crate::shim::kernel::Pidfd;
+use crate::pidfd::Pidfd;
 
 /// One mounted hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +50,14 @@ const TABLE_BYTES: usize = 16 * 1024;
 
 /// The cgroups of one container.
 #[derive(Clone, Debug)]
-pub(crate) struct Cgroups {
+pub struct Cgroups {
     /// One directory per hierarchy; it may not exist.
     dirs: Vec<(Hierarchy, PathBuf)>,
 }
 
 impl Cgroups {
     /// Looks up where the container's cgroups are on this host.
-    pub(crate) fn find(path: &Path) -> io::Result<Cgroups> {
+    pub fn find(path: &Path) -> io::Result<Cgroups> {
         // A table of usual size is read at once.
         let mut table = String::with_capacity(TABLE_BYTES);
         fs::File::open("/proc/self/mountinfo")?.read_to_string(&mut table)?;
@@ -98,7 +98,7 @@ impl Cgroups {
     }
 
     /// Kills every process in them and waits until none is left.
-    pub(crate) fn kill(&self, deadline: Duration) -> io::Result<()> {
+    pub fn kill(&self, deadline: Duration) -> io::Result<()> {
         let end = Instant::now() + deadline;
         for (_, dir) in &self.dirs {
             loop {
@@ -119,7 +119,7 @@ impl Cgroups {
     }
 
     /// Removes them; fine if they are gone.
-    pub(crate) fn remove(&self) -> io::Result<()> {
+    pub fn remove(&self) -> io::Result<()> {
         let mut first = None;
         for (_, dir) in &self.dirs {
             if let Err(error) = remove_tree(dir) {

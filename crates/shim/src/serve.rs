@@ -14,14 +14,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::hybrid::Cover;
-use super::kernel::{self, Pidfd};
-use super::prepare::{Prepared, reported};
-use super::{clean_up, say};
 use crate::cgroup::Cgroups;
+use crate::entry::{clean_up, say};
+use crate::hybrid::Cover;
+use crate::kernel;
 use crate::log::writer::{Splitter, Writer};
+use crate::pidfd::Pidfd;
 use crate::place::{self, Launch};
-use crate::talk::{Failure, Message, Request};
+use crate::prepare::{Prepared, reported};
+use crate::talk::{Failure, Message, Request, setup};
 use crate::{Exit, LogStream, Started};
 
 /// The most taken from a stream before others get their turn.
@@ -60,7 +61,7 @@ struct Stream {
 }
 
 /// Answers that the container is ready and serves it until its end.
-pub(super) fn serve(launch: Launch, prepared: Prepared, control: UnixStream) -> io::Result<()> {
+pub(crate) fn serve(launch: Launch, prepared: Prepared, control: UnixStream) -> io::Result<()> {
     let Prepared { container, cgroups, cover, pid, process, listener, report, output, errors, input } =
         prepared;
     let log = Writer::open(launch.place.log(), &launch.spec.log)?;
@@ -179,7 +180,7 @@ impl Shim {
                 let line: Vec<u8> = self.clients[number].partial.drain(..=end).collect();
                 let answer = match serde_json::from_slice(&line) {
                     Ok(request) => self.answer(number, request),
-                    Err(error) => Message::Failed(super::setup(format!("request not understood: {error}"))),
+                    Err(error) => Message::Failed(setup(format!("request not understood: {error}"))),
                 };
                 self.clients[number].tell(&answer);
             }
@@ -205,10 +206,10 @@ impl Shim {
     /// Lets the parked process execute the program, and waits until it has.
     fn start(&mut self) -> Message {
         let Some(mut report) = self.report.take() else {
-            return Message::Failed(super::setup("it was started before"));
+            return Message::Failed(setup("it was started before"));
         };
         if let Err(error) = self.container.start() {
-            return Message::Failed(super::setup(error.to_string()));
+            return Message::Failed(setup(error.to_string()));
         }
         if let Some(failure) = reported(&mut report) {
             self.failed = Some(failure.clone());

@@ -14,8 +14,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, mkdirat};
 
-use super::kernel::open_in_root;
 use crate::Spec;
+use crate::kernel::open_in_root;
 use crate::place::Place;
 
 /// Room for what libcontainer keeps, and for what the container adds to its small files.
@@ -23,7 +23,7 @@ const SCRATCH_BYTES: usize = 1 << 20;
 const PAGE_BYTES: usize = 4096;
 
 /// Leaves the host's mount namespace; what the host mounts later is still seen.
-pub(super) fn leave_host_mounts() -> Result<(), String> {
+pub(crate) fn leave_host_mounts() -> Result<(), String> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| format!("make a mount namespace: {errno}"))?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)
         .map_err(|errno| format!("detach the mounts: {errno}"))
@@ -32,7 +32,7 @@ pub(super) fn leave_host_mounts() -> Result<(), String> {
 /// Mounts the memory that holds what the shim needs only while it lives, with the small files and the skeleton.
 ///
 /// A directory on disk costs each start a dozen inodes, and their removal as many again.
-pub(super) fn mount_scratch(place: &Place, spec: &Spec) -> Result<(), String> {
+pub(crate) fn mount_scratch(place: &Place, spec: &Spec) -> Result<(), String> {
     let scratch = place.scratch();
     let contents: usize =
         spec.files.iter().map(|file| file.contents.len().next_multiple_of(PAGE_BYTES)).sum();
@@ -72,7 +72,7 @@ fn new_dir(path: &Path) -> Result<(), String> {
 }
 
 /// Mounts the root and returns it opened.
-pub(super) fn mount_root(place: &Place, layers: &[PathBuf]) -> Result<File, String> {
+pub(crate) fn mount_root(place: &Place, layers: &[PathBuf]) -> Result<File, String> {
     // Named by descriptor: any number of layers fits the one page mount takes, whatever their names hold.
     let open = |path: &Path| {
         OpenOptions::new()
@@ -98,7 +98,7 @@ pub(super) fn mount_root(place: &Place, layers: &[PathBuf]) -> Result<File, Stri
 }
 
 /// Makes a directory and its parents below the root, never leaving it over a symbolic link.
-pub(super) fn make_dir(root: &File, path: &Path) -> Result<(), String> {
+pub(crate) fn make_dir(root: &File, path: &Path) -> Result<(), String> {
     let mut at = PathBuf::from(".");
     for part in path.components() {
         let Component::Normal(name) = part else { continue };
@@ -121,7 +121,7 @@ pub(super) fn make_dir(root: &File, path: &Path) -> Result<(), String> {
 }
 
 /// Writes the small files that are placed over the root and returns their paths on the host.
-pub(super) fn write_files(place: &Place, spec: &Spec) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn write_files(place: &Place, spec: &Spec) -> Result<Vec<PathBuf>, String> {
     let dir = place.files();
     let mut paths = Vec::with_capacity(spec.files.len());
     for (number, file) in spec.files.iter().enumerate() {

@@ -13,37 +13,44 @@ const SOCKET_PATH_MAX: usize = 107;
 
 /// The paths of one container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub struct Place {
+    /// Its directory.
     pub dir: PathBuf,
+    /// Where its shim listens.
     pub socket: PathBuf,
 }
 
 /// All a shim needs to know; kept as `container.json`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Launch {
+pub struct Launch {
+    /// What the container is made of.
     pub spec: Spec,
+    /// Where its parts lie.
     pub place: Place,
     /// The cgroup below every hierarchy's mount point.
     pub cgroup: PathBuf,
 }
 
 impl Place {
-    pub(crate) fn new(root: &Path, run: &Path, id: &str) -> Place {
+    /// Returns where a container of this id lies.
+    pub fn new(root: &Path, run: &Path, id: &str) -> Place {
         Place { dir: root.join(id), socket: run.join(socket_name(run, id)) }
     }
 
-    pub(crate) fn launch(&self) -> PathBuf {
+    /// Holds the [`Launch`].
+    pub fn launch(&self) -> PathBuf {
         self.dir.join("container.json")
     }
     /// The bottom of the writable layer.
-    pub(crate) fn upper(&self) -> PathBuf {
+    pub fn upper(&self) -> PathBuf {
         self.dir.join("upper")
     }
-    pub(crate) fn work(&self) -> PathBuf {
+    /// What the overlay file system needs beside the writable layer.
+    pub fn work(&self) -> PathBuf {
         self.dir.join("work")
     }
     /// Where the shim keeps in memory, in its own mount namespace only, what matters no longer than it lives.
-    pub(crate) fn scratch(&self) -> PathBuf {
+    pub fn scratch(&self) -> PathBuf {
         self.dir.join("scratch")
     }
     /// Where the shim mounts the root.
@@ -61,25 +68,29 @@ impl Place {
     pub(crate) fn runtime(&self) -> PathBuf {
         self.scratch().join("runtime")
     }
-    pub(crate) fn log(&self) -> PathBuf {
+    /// The current file of the log.
+    pub fn log(&self) -> PathBuf {
         self.dir.join("json.log")
     }
     /// What the shim says on its standard error: panics, for the most part.
-    pub(crate) fn complaints(&self) -> PathBuf {
+    pub fn complaints(&self) -> PathBuf {
         self.dir.join("shim.err")
     }
     /// Exists from when everything is prepared until the start, which turns it into [`Place::started`].
-    pub(crate) fn created(&self) -> PathBuf {
+    pub fn created(&self) -> PathBuf {
         self.dir.join("created")
     }
-    pub(crate) fn started(&self) -> PathBuf {
+    /// Holds when and as which process the program was executed.
+    pub fn started(&self) -> PathBuf {
         self.dir.join("started.json")
     }
-    pub(crate) fn exit(&self) -> PathBuf {
+    /// Holds how the container ended.
+    pub fn exit(&self) -> PathBuf {
         self.dir.join("exit.json")
     }
 
-    pub(crate) fn read_launch(&self) -> std::io::Result<Launch> {
+    /// Reads what the shim needs to know.
+    pub fn read_launch(&self) -> std::io::Result<Launch> {
         read(&self.launch())
     }
     /// Writes down the start, whole or not at all.
@@ -87,16 +98,18 @@ impl Place {
         write(&self.created(), started)?;
         std::fs::rename(self.created(), self.started())
     }
-    pub(crate) fn read_started(&self) -> Option<Started> {
+    /// Reads when the program was executed; none if it was not.
+    pub fn read_started(&self) -> Option<Started> {
         read(&self.started()).ok()
     }
-    pub(crate) fn read_exit(&self) -> Option<Exit> {
+    /// Reads how the container ended; none if it has not.
+    pub fn read_exit(&self) -> Option<Exit> {
         read(&self.exit()).ok()
     }
 }
 
 /// Writes a small file whole.
-pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> std::io::Result<()> {
+pub fn write<T: Serialize>(path: &Path, value: &T) -> std::io::Result<()> {
     std::fs::write(path, serde_json::to_vec(value)?)
 }
 

@@ -12,7 +12,7 @@ use crate::LogOptions;
 const PART_BYTES: usize = 16 * 1024;
 
 /// Appends entries to the current file and rotates it when it is full.
-pub(crate) struct Writer {
+pub struct Writer {
     path: PathBuf,
     file: File,
     size_bytes: u64,
@@ -22,7 +22,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn open(path: PathBuf, options: &LogOptions) -> io::Result<Writer> {
+    /// Opens the current file, or begins it.
+    pub fn open(path: PathBuf, options: &LogOptions) -> io::Result<Writer> {
         let file = append(&path)?;
         let size_bytes = file.metadata()?.len();
         let LogOptions { max_size_bytes, max_files } = *options;
@@ -81,7 +82,7 @@ impl Writer {
 }
 
 /// Returns the path of an older file; 1 is the latest of them.
-pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
+pub fn numbered(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     PathBuf::from(name)
@@ -93,13 +94,13 @@ fn append(path: &Path) -> io::Result<File> {
 
 /// Cuts a stream of bytes into lines and parts of long lines.
 #[derive(Default)]
-pub(crate) struct Splitter {
+pub struct Splitter {
     rest: Vec<u8>,
 }
 
 impl Splitter {
     /// Takes what was read and hands on every complete piece.
-    pub(crate) fn push(&mut self, bytes: &[u8], writer: &mut Writer, stream: LogStream) -> bool {
+    pub fn push(&mut self, bytes: &[u8], writer: &mut Writer, stream: LogStream) -> bool {
         self.rest.extend_from_slice(bytes);
         let mut cuts = Vec::new();
         let mut from = 0;
@@ -123,7 +124,7 @@ impl Splitter {
     }
 
     /// Hands on what has no line end.
-    pub(crate) fn finish(&mut self, writer: &mut Writer, stream: LogStream) {
+    pub fn finish(&mut self, writer: &mut Writer, stream: LogStream) {
         let rest = std::mem::take(&mut self.rest);
         if !rest.is_empty() {
             writer.write(stream, std::iter::once(rest.as_slice()));

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use super::oci::{PERIOD_US, quota_us};
 use crate::cgroup::{Cgroup, Cgroups};
+use crate::oci::{PERIOD_US, quota_us};
 use crate::{Resources, Spec};
 
 /// Where libcontainer looks for the hierarchies.
@@ -34,7 +34,7 @@ const DEVICES: &[&str] = &[
 const ALL_DEVICES: &str = "a *:* rwm";
 
 /// Lays the version 2 hierarchy over all others, in this mount namespace, until it is dropped.
-pub(super) struct Cover(());
+pub(crate) struct Cover(());
 
 impl Drop for Cover {
     fn drop(&mut self) {
@@ -45,13 +45,13 @@ impl Drop for Cover {
 }
 
 /// Returns whether this host is one this file is for.
-pub(super) fn is_hybrid(cgroups: &Cgroups) -> bool {
+pub(crate) fn is_hybrid(cgroups: &Cgroups) -> bool {
     let version_2 = cgroups.version_2().is_some_and(|cgroup| cgroup.mount.parent() == Some(Path::new(ROOT)));
     version_2 && !cgroups.version_1().is_empty()
 }
 
 /// Hides the version 1 hierarchies from libcontainer.
-pub(super) fn cover(cgroups: &Cgroups) -> Result<Option<Cover>, String> {
+pub(crate) fn cover(cgroups: &Cgroups) -> Result<Option<Cover>, String> {
     let Some(unified) = cgroups.version_2().filter(|_| is_hybrid(cgroups)) else { return Ok(None) };
     // It joins a cgroup that is there; making one itself, it would delegate controllers it never limits.
     make(unified.dir)?;
@@ -61,11 +61,11 @@ pub(super) fn cover(cgroups: &Cgroups) -> Result<Option<Cover>, String> {
 }
 
 /// The version 1 cgroups of one container, ready to be joined.
-pub(super) struct Joinable(Vec<(PathBuf, File)>);
+pub(crate) struct Joinable(Vec<(PathBuf, File)>);
 
 impl Joinable {
     /// Makes the cgroups with their limits.
-    pub(super) fn make(cgroups: &Cgroups, spec: &Spec) -> Result<Joinable, String> {
+    pub(crate) fn make(cgroups: &Cgroups, spec: &Spec) -> Result<Joinable, String> {
         let mut joinable = Vec::new();
         for cgroup in cgroups.version_1() {
             make(cgroup.dir)?;
@@ -80,7 +80,7 @@ impl Joinable {
     }
 
     /// Moves a process and its future children into all of them.
-    pub(super) fn join(self, pid: i32) -> Result<(), String> {
+    pub(crate) fn join(self, pid: i32) -> Result<(), String> {
         for (path, mut file) in self.0 {
             put(&path, &mut file, &pid.to_string())?;
         }

@@ -6,10 +6,10 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::kernel;
+use crate::kernel;
 
 /// Serves until the program ends, then ends with its code.
-pub(super) fn run(child: i32) -> ! {
+pub(crate) fn run(child: i32) -> ! {
     let child = Pid::from_raw(child);
     // Descriptors copied from the shim would keep its pipes open.
     kernel::close_all_but_standard();

@@ -2,71 +2,30 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use libc::{c_int, c_long, c_void, sock_filter, sock_fprog};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use libc::{c_int, c_long, sock_filter, sock_fprog};
 
 use crate::capability::{Set, number};
-
-/// A process that cannot be mistaken for another with the same number.
-#[derive(Debug)]
-pub(crate) struct Pidfd(OwnedFd);
-
-impl Pidfd {
-    pub(crate) fn open(pid: i32) -> io::Result<Pidfd> {
-        // SAFETY: no memory is passed; a descriptor that is returned is ours alone.
-        let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-        // SAFETY: as above.
-        Ok(Pidfd(unsafe { OwnedFd::from_raw_fd(fd as RawFd) }))
-    }
-
-    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
-        let none = std::ptr::null::<c_void>();
-        // SAFETY: the kernel takes a null siginfo as "none", and the descriptor is open.
-        check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal, none, 0) })?;
-        Ok(())
-    }
-
-    /// Waits until the process has ended; fine if it has not when the time is over.
-    pub(crate) fn wait_ended(&self, deadline: Duration) -> io::Result<()> {
-        let timeout = PollTimeout::try_from(deadline).unwrap_or(PollTimeout::MAX);
-        poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout)?;
-        Ok(())
-    }
-}
-
-impl AsFd for Pidfd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl AsRawFd for Pidfd {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
 
 /// Takes over a descriptor this process inherited.
 ///
 /// # Safety
 /// `fd` must be open and owned by nobody else.
-pub(super) unsafe fn inherited(fd: RawFd) -> OwnedFd {
+pub(crate) unsafe fn inherited(fd: RawFd) -> OwnedFd {
     // SAFETY: promised by the caller.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
 /// Makes file descriptor `to` a copy of `from`.
-pub(super) fn redirect(from: &impl AsRawFd, to: RawFd) -> io::Result<()> {
+pub(crate) fn redirect(from: &impl AsRawFd, to: RawFd) -> io::Result<()> {
     // SAFETY: no memory is passed.
     check(c_long::from(unsafe { libc::dup2(from.as_raw_fd(), to) }))?;
     Ok(())
 }
 
 /// Opens a path as a process with this root directory would, symbolic links included.
-pub(super) fn open_in_root(root: &File, path: &std::path::Path, flags: c_int) -> io::Result<File> {
+pub(crate) fn open_in_root(root: &File, path: &std::path::Path, flags: c_int) -> io::Result<File> {
     use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
     let how = OpenHow::new()
@@ -76,7 +35,7 @@ pub(super) fn open_in_root(root: &File, path: &std::path::Path, flags: c_int) ->
 }
 
 /// Loads a system-call filter for this process and its children.
-pub(super) fn load_filter(program: &[sock_filter]) -> io::Result<()> {
+pub(crate) fn load_filter(program: &[sock_filter]) -> io::Result<()> {
     let program = sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     let set_filter = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: the program outlives the call, and the kernel only reads it.
@@ -85,14 +44,14 @@ pub(super) fn load_filter(program: &[sock_filter]) -> io::Result<()> {
 }
 
 /// Takes a capability out of what programs executed later can gain.
-pub(super) fn drop_bounding(name: &str) -> io::Result<()> {
+pub(crate) fn drop_bounding(name: &str) -> io::Result<()> {
     // SAFETY: no memory is passed.
     check(c_long::from(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, number(name), 0, 0, 0) }))?;
     Ok(())
 }
 
 /// Reduces this process's effective and permitted capabilities to those in `keep`.
-pub(super) fn keep_capabilities(keep: Set) -> io::Result<()> {
+pub(crate) fn keep_capabilities(keep: Set) -> io::Result<()> {
     const VERSION_3: u32 = 0x2008_0522;
     let header: [u32; 2] = [VERSION_3, 0];
     // Two halves of effective, permitted, inheritable.
@@ -109,14 +68,14 @@ pub(super) fn keep_capabilities(keep: Set) -> io::Result<()> {
 }
 
 /// Asks to be killed when the parent, the shim, ends.
-pub(super) fn die_with_parent() -> io::Result<()> {
+pub(crate) fn die_with_parent() -> io::Result<()> {
     // SAFETY: no memory is passed.
     check(c_long::from(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) }))?;
     Ok(())
 }
 
 /// Gives every signal its default action and lets all through: what was ignored stays so over `execve`.
-pub(super) fn reset_signals() {
+pub(crate) fn reset_signals() {
     // SAFETY: SIG_DFL is valid for every signal; those that refuse it say so and change nothing. The set is
     // initialised by sigemptyset before it is used.
     unsafe {
@@ -130,7 +89,7 @@ pub(super) fn reset_signals() {
 }
 
 /// Gives freed memory back to the kernel: a shim at rest should weigh little.
-pub(super) fn trim_memory() {
+pub(crate) fn trim_memory() {
     // SAFETY: the allocator may be trimmed at any time.
     unsafe { libc::malloc_trim(0) };
 }
@@ -139,18 +98,18 @@ pub(super) fn trim_memory() {
 ///
 /// # Safety
 /// The process must have one thread only.
-pub(super) unsafe fn fork() -> io::Result<i32> {
+pub(crate) unsafe fn fork() -> io::Result<i32> {
     // SAFETY: with one thread no lock can be held by a thread the child lacks.
     Ok(check(c_long::from(unsafe { libc::fork() }))? as i32)
 }
 
 /// Closes every descriptor above standard error.
-pub(super) fn close_all_but_standard() {
+pub(crate) fn close_all_but_standard() {
     // SAFETY: called in a process that goes on without using any descriptor value it owned.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
 }
 
 /// Turns the return value of a C call into a result.
-pub(super) fn check(result: c_long) -> io::Result<c_long> {
+pub(crate) fn check(result: c_long) -> io::Result<c_long> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -14,9 +14,9 @@ use libcontainer::oci_spec::runtime::Spec as Document;
 use libcontainer::workload::{Executor, ExecutorError, ExecutorValidationError};
 use nix::unistd::{AccessFlags, access, execve};
 
-use super::{init, kernel};
 use crate::capability::Set;
 use crate::talk::Failure;
+use crate::{init, kernel};
 
 /// Found, but not to be executed.
 const CODE_NOT_EXECUTABLE: i32 = 126;
@@ -25,7 +25,7 @@ const CODE_NOT_FOUND: i32 = 127;
 
 /// Executes the program with the rights it shall have.
 #[derive(Clone)]
-pub(super) struct Payload {
+pub(crate) struct Payload {
     /// The system-call filter; none loads none.
     pub filter: Option<Vec<sock_filter>>,
     /// What programs executed later may gain.

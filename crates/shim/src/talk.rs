@@ -8,7 +8,7 @@ use crate::{Exit, Signal, Started};
 
 /// Asked of the shim.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Request {
+pub enum Request {
     /// Where is the container in its life?
     Hello,
     /// Execute the program.
@@ -21,7 +21,7 @@ pub(crate) enum Request {
 
 /// Said by the shim.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Message {
+pub enum Message {
     /// Answer: the request was carried out.
     Done,
     /// Answer: the program was executed; also the answer to `Hello` while it runs.
@@ -36,11 +36,23 @@ pub(crate) enum Message {
 
 /// Why a shim could not do something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The program cannot be executed.
-    Command { message: String, code: i32 },
+    Command {
+        /// Docker's words.
+        message: String,
+        /// 126 if it is no program, 127 if it is not found.
+        code: i32,
+    },
     /// Anything else.
-    Setup { reason: String },
+    Setup {
+        /// What was tried, and the host's answer.
+        reason: String,
+    },
     /// The container has ended or has not been started.
     NotRunning,
+}
+
+pub(crate) fn setup(reason: impl Into<String>) -> Failure {
+    Failure::Setup { reason: reason.into() }
 }

@@ -58,7 +58,7 @@ pub struct Spec {
     pub tty: bool,
     /// Keeps standard input open; without it the container reads end of file.
     pub open_stdin: bool,
-    /// The signal [`crate::Containers::stop`] sends if the caller names none; none means `SIGTERM`.
+    /// The signal that stops the container if the caller names none; none means `SIGTERM`.
     pub stop_signal: Option<Signal>,
     /// How much log is kept.
     pub log: LogOptions,
