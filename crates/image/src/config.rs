@@ -10,6 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ConfigFile {
     #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) comment: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) docker_version: String,
+    #[serde(rename = "os.version", default, deserialize_with = "null_is_default")]
+    pub(crate) os_version: String,
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) created: String,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) author: String,
@@ -46,11 +52,13 @@ pub struct ImageConfig {
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// The command's fixed start.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
-    pub entrypoint: Vec<String>,
-    /// The command's replaceable rest.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
-    pub cmd: Vec<String>,
+    ///
+    /// An empty list is one that the image gives; `None` is that it gives none.
+    #[serde(deserialize_with = "words", skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<Vec<String>>,
+    /// The command's replaceable rest; empty and `None` as with the entrypoint.
+    #[serde(deserialize_with = "words", skip_serializing_if = "Option::is_none")]
+    pub cmd: Option<Vec<String>>,
     /// Paths that want an anonymous volume.
     #[serde(deserialize_with = "keys", serialize_with = "as_keys", skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,
@@ -66,6 +74,9 @@ pub struct ImageConfig {
     /// The shell of shell-form commands.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub shell: Vec<String>,
+    /// What images that are built on this one do first.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub on_build: Vec<String>,
     /// How to tell whether a container is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<Healthcheck>,
@@ -110,6 +121,20 @@ pub struct HistoryEntry {
     pub empty_layer: bool,
 }
 
+/// Old builders wrote a command of one word as a text.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        Many(Vec<String>),
+        One(String),
+    }
+    Ok(Option::<Words>::deserialize(deserializer)?.map(|words| match words {
+        Words::Many(words) => words,
+        Words::One(word) => vec![word],
+    }))
+}
+
 fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let map: BTreeMap<String, serde::de::IgnoredAny> = null_is_default(deserializer)?;
     Ok(map.into_keys().collect())
@@ -129,15 +154,33 @@ mod tests {
     #[test]
     fn nulls_of_real_configurations_are_empty() {
         let text = r#"{"architecture":"amd64","os":"linux","history":null,
-            "config":{"User":null,"Env":null,"Cmd":["sh"],"ExposedPorts":{"80/tcp":{}},"Volumes":null,"Labels":null,
+            "config":{"User":null,"Env":null,"Cmd":["sh"],"OnBuild":null,"ExposedPorts":{"80/tcp":{}},"Volumes":null,"Labels":null,
             "Healthcheck":{"Test":["CMD","true"],"Interval":1000000000}},
             "rootfs":{"type":"layers","diff_ids":null}}"#;
 
         let config: ConfigFile = parse_json("config", text.as_bytes()).unwrap();
 
         assert_eq!(config.config.exposed_ports, ["80/tcp"]);
-        assert_eq!(config.config.cmd, ["sh"]);
+        assert_eq!(config.config.cmd.unwrap(), ["sh"]);
         assert_eq!(config.config.healthcheck.unwrap().interval, 1_000_000_000);
         assert!(config.rootfs.diff_ids.is_empty());
+    }
+
+    fn check_command(written: &str, expected: Option<&[&str]>) {
+        let config: ImageConfig = serde_json::from_str(&format!(r#"{{"Cmd":{written}}}"#)).unwrap();
+
+        assert_eq!(
+            config.cmd.as_deref(),
+            expected.map(|words| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).as_deref(),
+            "{written}"
+        );
+    }
+
+    #[test]
+    fn no_command_and_an_empty_one_differ() {
+        check_command("null", None);
+        check_command("[]", Some(&[]));
+        check_command(r#"["sh","-c"]"#, Some(&["sh", "-c"]));
+        check_command(r#""sh""#, Some(&["sh"]));
     }
 }

@@ -1,6 +1,7 @@
 //! An image as others see it.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use registry::{Digest, Platform};
 
@@ -19,6 +20,12 @@ pub struct Image {
     pub created: String,
     /// Who built it.
     pub author: String,
+    /// What the builder noted about it.
+    pub comment: String,
+    /// The version of Docker it was built with, where it says so.
+    pub docker_version: String,
+    /// The version of the operating system it asks for; empty for Linux.
+    pub os_version: String,
     /// What it runs on.
     pub platform: Platform,
     /// Bytes in the files of all its layers.
@@ -27,6 +34,12 @@ pub struct Image {
     pub config: ImageConfig,
     /// Digests of its layers' tar streams, lowest first.
     pub diff_ids: Vec<Digest>,
+    /// Bytes in the files of each layer, lowest first.
+    pub layer_sizes_bytes: Vec<u64>,
+    /// When it last got a name here.
+    pub tagged_at: Option<SystemTime>,
+    /// When a container last was made of it, or it came here.
+    pub used_at: Option<SystemTime>,
     /// Its unpacked layers, topmost first, each once and never none: overlayfs's lower directories as they stand.
     pub layers: Vec<PathBuf>,
     /// How its layers came to be, lowest first.

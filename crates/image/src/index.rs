@@ -30,6 +30,12 @@ pub enum Error {
 pub(crate) struct Record {
     /// Lowest first, as in the configuration document.
     pub(crate) layers: Vec<Digest>,
+    /// Milliseconds since 1970 at which it last got a name; 0 where that is not known, as in old lists.
+    #[serde(default)]
+    pub(crate) tagged_ms: u64,
+    /// Milliseconds since 1970 at which a container last was made of it, or it came.
+    #[serde(default)]
+    pub(crate) used_ms: u64,
 }
 
 /// The file an embedded image was made from, to tell cheaply whether it is still the same.

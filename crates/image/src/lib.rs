@@ -18,6 +18,7 @@ mod image;
 mod index;
 mod layers;
 mod load;
+mod moment;
 mod progress;
 mod pull;
 mod remove;

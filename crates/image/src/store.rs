@@ -18,10 +18,14 @@ use crate::error::Error;
 use crate::image::Image;
 use crate::index::{Index, Record, Tables};
 use crate::layers::{Layer, Layers, Pin};
+use crate::moment;
 use crate::unpack::Limits;
 
 /// Stands in for the layers of an image that has none.
 const EMPTY: &str = "empty";
+
+/// Uses within this time count as one; what is collected by them is days old.
+const USE_NOTED_EVERY_MS: u64 = 60_000;
 
 /// Where images are kept, and which registries are trusted how.
 #[derive(Debug, Clone)]
@@ -135,6 +139,27 @@ impl Images {
         self.inspect(name).ok()
     }
 
+    /// Remembers that a container is being made of an image, for whoever clears away what is not used.
+    pub async fn note_use(&self, id: Digest) -> Result<(), Error> {
+        let images = self.clone();
+        blocking(move || {
+            let now_ms = moment::now_ms();
+            let mut state = images.inner.state();
+            let known = state.index.tables().images.get(&id).map(|record| record.used_ms);
+            let Some(used_ms) = known else { return Err(no_such_image(&id.to_string())) };
+            // The list is written as a whole: a hundred containers in a minute are one use.
+            if now_ms.saturating_sub(used_ms) >= USE_NOTED_EVERY_MS {
+                state.index.change(|tables| {
+                    if let Some(record) = tables.images.get_mut(&id) {
+                        record.used_ms = now_ms;
+                    }
+                })?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Gives an image one more name, which it takes from whichever image had it.
     pub async fn tag(&self, source: &str, target: &Reference) -> Result<(), Error> {
         if target.digest().is_some() {
@@ -144,7 +169,13 @@ impl Images {
         blocking(move || {
             let mut state = images.inner.state();
             let id = resolve(state.index.tables(), &source)?;
-            state.index.change(|tables| tables.references.insert(target, id))?;
+            let now_ms = moment::now_ms();
+            state.index.change(|tables| {
+                tables.references.insert(target, id);
+                if let Some(record) = tables.images.get_mut(&id) {
+                    record.tagged_ms = now_ms;
+                }
+            })?;
             Ok(())
         })
         .await
@@ -187,10 +218,16 @@ impl Images {
             repo_digests: digests.iter().map(Reference::familiar).collect(),
             created: config.created.clone(),
             author: config.author.clone(),
+            comment: config.comment.clone(),
+            docker_version: config.docker_version.clone(),
+            os_version: config.os_version.clone(),
             platform: Image::platform_of(config),
             size_bytes: layers.iter().map(|layer| layer.size_bytes).sum(),
             config: config.config.clone(),
             diff_ids: record.layers.clone(),
+            layer_sizes_bytes: layers.iter().map(|layer| layer.size_bytes).collect(),
+            tagged_at: moment::system(record.tagged_ms),
+            used_at: moment::system(record.used_ms),
             layers: self.lower_directories(&layers),
             history: config.history.clone(),
         })
@@ -218,7 +255,8 @@ impl Images {
         if is_new {
             disk::write_whole(&blob_path(&self.inner.config.root, id), config)?;
         }
-        let record = Record { layers: parsed.rootfs.diff_ids.clone() };
+        let now_ms = moment::now_ms();
+        let record = Record { layers: parsed.rootfs.diff_ids.clone(), tagged_ms: now_ms, used_ms: now_ms };
         state.index.change(|tables| {
             tables.images.insert(id, record);
             tables.references.extend(references.iter().map(|name| (name.to_string(), id)));

@@ -50,14 +50,13 @@ fn size(image: &Image) -> i64 {
 /// Describes an image.
 pub fn inspect(images: &Images, name: &str) -> Result<json::ImageInspect, ApiError> {
     let image = images.inspect(name).map_err(|error| told(&error))?;
-    let list = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
     let keys = |keys: &[String]| keys.iter().map(|key| (key.clone(), json::Nothing {})).collect();
     let config = json::ImageConfig {
         user: image.config.user.clone(),
         exposed_ports: keys(&image.config.exposed_ports),
         env: image.config.env.clone(),
-        entrypoint: list(&image.config.entrypoint),
-        cmd: list(&image.config.cmd),
+        entrypoint: image.config.entrypoint.clone(),
+        cmd: image.config.cmd.clone(),
         healthcheck: image.config.healthcheck.as_ref().map(healthcheck),
         volumes: keys(&image.config.volumes),
         working_dir: image.config.working_dir.clone(),

@@ -75,10 +75,11 @@ pub fn of(given: &Given<'_>) -> Result<Spec, String> {
 /// Returns program and arguments: as in Docker, a command of the service's silences the image's arguments.
 fn args(spec: &ContainerSpec, image: &Image) -> Result<Vec<String>, String> {
     let (entrypoint, cmd) = if spec.command.is_empty() {
-        let cmd = if spec.args.is_empty() { &image.config.cmd } else { &spec.args };
-        (&image.config.entrypoint, cmd)
+        let of_image = image.config.cmd.as_deref().unwrap_or_default();
+        let cmd = if spec.args.is_empty() { of_image } else { &spec.args };
+        (image.config.entrypoint.as_deref().unwrap_or_default(), cmd)
     } else {
-        (&spec.command, &spec.args)
+        (spec.command.as_slice(), spec.args.as_slice())
     };
     let args: Vec<String> = entrypoint.iter().chain(cmd).cloned().collect();
     if args.is_empty() {

@@ -25,7 +25,7 @@ async fn several_images_of_one_archive_share_their_layers() {
     let one = store.images.inspect("one:1").unwrap();
     assert_eq!(one.repo_tags, ["one:1", "localhost:5000/one:latest"]);
     assert_eq!(one.layers[1], store.images.inspect("two:1").unwrap().layers[1]);
-    assert_eq!(one.config.cmd, ["/bin/app"]);
+    assert_eq!(one.config.cmd.unwrap(), ["/bin/app"]);
     assert_eq!((one.config.user.as_str(), one.config.working_dir.as_str()), ("7:8", "/srv"));
     assert_eq!(one.created, "2024-05-06T07:08:09Z");
     store.assert_clean(3);

@@ -29,7 +29,7 @@ async fn program_becomes_an_image_that_shares_its_file() {
 
     let inside = fs::metadata(image.layers[0].join("drover")).unwrap();
     assert_eq!(inside.ino(), fs::metadata(&program).unwrap().ino());
-    assert_eq!(image.config.entrypoint, ["/drover", "whoami"]);
+    assert_eq!(image.config.entrypoint.as_deref().unwrap(), ["/drover", "whoami"]);
     assert_eq!(image.config.exposed_ports, ["8080/tcp"]);
     assert_eq!(image.repo_tags, ["drover/whoami:latest"]);
     assert_eq!(store.images.find("drover/whoami").unwrap(), image);
