@@ -24,8 +24,9 @@ check: fmt clippy tidy test-pure ## What to run before a commit; no root
 
 test: root packages-test fmt clippy test-kernel test-e2e ## Run every test; needs root
 
-bench: root packages-bench ## Compare with Docker Swarm on this machine
+bench: root packages-bench ## Compare with Docker on this machine
 	@$(CARGO) xtask bench start
+	@$(CARGO) xtask bench container
 
 deny: ## Check licences and advisories of what is built in; needs cargo-deny and the network
 	$(CARGO) deny check
@@ -63,4 +64,5 @@ packages-test:
 		docker-registry=docker-registry skopeo=skopeo docker=docker.io mmdebstrap=mmdebstrap
 
 packages-bench:
-	@./deploy/packages.sh cc=build-essential ip=iproute2 unshare=util-linux dockerd=docker.io containerd=containerd runc=runc
+	@./deploy/packages.sh cc=build-essential ip=iproute2 unshare=util-linux dockerd=docker.io containerd=containerd runc=runc \
+		mmdebstrap=mmdebstrap busybox-static docker-registry=docker-registry skopeo=skopeo

@@ -1,10 +1,11 @@
-//! Drover beside Docker Swarm on this machine: how fast replicas start, and what they weigh.
+//! Drover beside Docker on this machine: how fast containers and replicas start, and what they weigh.
 //!
 //! Run by hand, and printed as ratios: a time on a shared machine says little alone. Each side gets network and mount
 //! namespaces, a data folder and a cgroup of its own, the same image and the same requests over its socket.
 
 mod api;
 mod cgroup;
+mod container;
 mod drover;
 mod ground;
 mod memory;
@@ -34,12 +35,14 @@ static IS_LEFT_ALONE: AtomicBool = AtomicBool::new(false);
 #[derive(Debug, clap::Subcommand)]
 pub enum Bench {
     /// Start and stop many replicas on one node
-    Start(Arguments),
+    Start(Start),
+    /// Run containers from the command line, and pull an image
+    Container(container::Arguments),
 }
 
-/// How it is compared.
+/// How many replicas are started.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub struct Start {
     /// How many replicas to start
     #[arg(long, default_value_t = 50)]
     replicas: usize,
@@ -49,10 +52,17 @@ pub struct Arguments {
     /// How many services of no replicas to create
     #[arg(long, default_value_t = 200)]
     creates: usize,
+    #[command(flatten)]
+    setting: Setting,
+}
+
+/// What is compared with what, and where.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Setting {
     /// A drover binary to use; without it the release binary is built
     #[arg(long, value_name = "FILE")]
     drover: Option<PathBuf>,
-    /// Leave Docker Swarm out
+    /// Leave Docker out
     #[arg(long)]
     alone: bool,
     /// The folder to work in, given by the process that watches over this one
@@ -60,37 +70,52 @@ pub struct Arguments {
     ground: Option<PathBuf>,
 }
 
-/// Runs the benchmark.
+/// Runs a benchmark.
 pub fn run(bench: Bench) -> Result<()> {
     match bench {
-        Bench::Start(arguments) => match &arguments.ground {
-            None => watch(&arguments),
-            Some(folder) => {
-                let result = start(&arguments, Ground::at(folder.clone()));
-                while IS_LEFT_ALONE.load(Ordering::SeqCst) {
-                    // The thread that clears up ends the process.
-                    thread::park();
-                }
-                result
-            }
-        },
+        Bench::Start(arguments) => run_watched(&arguments.setting, |site| start(&arguments, site)),
+        Bench::Container(arguments) => {
+            run_watched(&arguments.setting, |site| container::run(&arguments, site))
+        }
     }
 }
 
-/// Runs the benchmark in a process of its own, out of reach of the terminal's ctrl-C: what ends this process closes
-/// the other's input, upon which that one clears its ground.
-fn watch(arguments: &Arguments) -> Result<()> {
+/// Where a benchmark works, and with what.
+pub struct Site<'a> {
+    ground: Ground,
+    drover: &'a Path,
+    alone: bool,
+}
+
+/// Runs a benchmark in a process of its own.
+fn run_watched(setting: &Setting, bench: impl FnOnce(&Site<'_>) -> Result<()>) -> Result<()> {
+    let Some(folder) = &setting.ground else { return watch(setting) };
+    let drover = setting.drover.as_deref().context("the watching process names the binary")?;
+    let site = Site { ground: Ground::at(folder.clone()), drover, alone: setting.alone };
+    clear_when_left_alone(&site.ground, drover);
+    report::say_what_else_runs();
+    let result = bench(&site);
+    while IS_LEFT_ALONE.load(Ordering::SeqCst) {
+        // The thread that clears up ends the process.
+        thread::park();
+    }
+    result
+}
+
+/// Runs this command again in a process out of reach of the terminal's ctrl-C: what ends this process closes the
+/// other's input, upon which that one clears its ground.
+fn watch(setting: &Setting) -> Result<()> {
     require_root()?;
-    let drover = match &arguments.drover {
+    let drover = match &setting.drover {
         Some(path) => std::fs::canonicalize(path).with_context(|| format!("find {}", path.display()))?,
         None => dist::run()?,
     };
     let ground = Ground::new()?;
     let mut own = Command::new(std::env::current_exe().context("find this program")?);
-    own.args(["bench", "start", "--ground"]).arg(ground.folder()).arg("--drover").arg(drover);
-    own.args(["--replicas", &arguments.replicas.to_string(), "--rounds", &arguments.rounds.to_string()]);
-    own.args(["--creates", &arguments.creates.to_string()]);
-    own.args(arguments.alone.then_some("--alone"));
+    own.args(std::env::args_os().skip(1)).arg("--ground").arg(ground.folder());
+    if setting.drover.is_none() {
+        own.arg("--drover").arg(drover);
+    }
     std::os::unix::process::CommandExt::process_group(&mut own, 0);
     let mut child = own.stdin(Stdio::piped()).spawn().context("start the benchmark's own process")?;
     // Kept open until the child has ended; `wait` would close it first.
@@ -101,21 +126,19 @@ fn watch(arguments: &Arguments) -> Result<()> {
     if status.success() { Ok(()) } else { bail!("the benchmark failed; everything it made is gone") }
 }
 
-fn start(arguments: &Arguments, ground: Ground) -> Result<()> {
-    let drover = arguments.drover.as_deref().context("the watching process names the binary")?;
-    clear_when_left_alone(&ground, drover);
+fn start(arguments: &Start, site: &Site<'_>) -> Result<()> {
+    let Site { ground, drover, alone } = site;
     let plan = Plan {
         replicas: arguments.replicas,
         rounds: arguments.rounds.max(1),
         creates: arguments.creates.max(1),
     };
-    report::say_what_else_runs();
     let image = ground.image(drover)?;
-    let swarm = match arguments.alone {
+    let swarm = match alone {
         true => None,
-        false => Some(round::measure(swarm::start(&ground)?, &image, &plan).context("measure Docker Swarm")?),
+        false => Some(round::measure(swarm::start(ground)?, &image, &plan).context("measure Docker Swarm")?),
     };
-    let own = round::measure(drover::start(&ground, drover)?, &image, &plan).context("measure Drover")?;
+    let own = round::measure(drover::start(ground, drover)?, &image, &plan).context("measure Drover")?;
     let weight = weight::measure(drover).context("weigh idle daemons")?;
     report::print(&plan, swarm.as_ref(), &own, &weight);
     Ok(())

@@ -73,6 +73,13 @@ impl Side {
         Ok(side)
     }
 
+    /// Makes a command that runs in the network of this side.
+    pub fn beside(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.child.id())).arg("--").arg(program);
+        command
+    }
+
     fn wait_until_ready(&mut self) -> Result<()> {
         let began = Instant::now();
         while self.api.ping().is_err() {
