@@ -1,0 +1,19 @@
+//! A flag's value that makes no sense.
+
+/// Tells whoever wrote a flag what is wrong with its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(String);
+
+pub(crate) type Result<T, E = Invalid> = std::result::Result<T, E>;
+
+impl Invalid {
+    pub(crate) fn because(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+/// Refuses a value.
+pub(crate) fn refuse<T>(why: impl Into<String>) -> Result<T> {
+    Err(Invalid::because(why))
+}
