@@ -70,10 +70,10 @@ pub trait Engine: Send + Sync + 'static {
     async fn remove_image(&self, name: &str, removal: Removal) -> Result<Vec<json::DeletedImage>, ApiError>;
 
     /// Lists the containers on this host, ended ones included.
-    async fn containers(&self) -> Result<Vec<json::ContainerSummary>, ApiError>;
+    async fn containers(&self) -> Result<Vec<container_json::Summary>, ApiError>;
 
     /// Describes a container on this host, by id, name or the beginning of its id.
-    async fn container(&self, name: &str) -> Result<json::ContainerInspect, ApiError>;
+    async fn container(&self, name: &str) -> Result<container_json::Inspect, ApiError>;
 
     /// Asks a registry about an image, without fetching it.
     async fn distribution(

@@ -29,6 +29,22 @@ pub struct RegistryAuth {
     pub registrytoken: String,
 }
 
+/// The answer to credentials that a registry accepts.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LoginAnswer {
+    /// A token to keep in place of the password; mostly empty.
+    pub identity_token: String,
+    /// For the user.
+    pub status: String,
+}
+
+impl std::fmt::Debug for LoginAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoginAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for RegistryAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RegistryAuth").field("serveraddress", &self.serveraddress).finish_non_exhaustive()

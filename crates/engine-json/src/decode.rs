@@ -38,6 +38,12 @@ impl From<serde_json::Error> for Malformed {
 }
 
 impl Malformed {
+    /// Returns the place and the reason, for an error that says already that it is about JSON.
+    pub fn into_reason(self) -> String {
+        let Self { path, reason } = self;
+        if path.is_empty() { reason } else { format!("{path}: {reason}") }
+    }
+
     fn below(mut self, step: &str) -> Self {
         self.path = if self.path.is_empty() { step.to_owned() } else { format!("{step}.{}", self.path) };
         self
@@ -57,7 +63,9 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
     T::deserialize(Lenient(value))
 }
 
-struct Lenient(Value);
+/// A value that is read by the rules of [`decode`].
+#[derive(Debug, Clone)]
+pub struct Lenient(pub Value);
 
 impl<'de> IntoDeserializer<'de, Malformed> for Lenient {
     type Deserializer = Self;

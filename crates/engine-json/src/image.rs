@@ -134,6 +134,16 @@ pub struct DeletedImage {
     pub deleted: String,
 }
 
+/// What the removal of unused images did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImagesPruned {
+    /// What was removed.
+    pub images_deleted: Vec<DeletedImage>,
+    /// Bytes that are free again.
+    pub space_reclaimed: u64,
+}
+
 /// A step of an image's build.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

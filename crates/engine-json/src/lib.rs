@@ -9,7 +9,6 @@
 
 mod api_version;
 mod auth;
-mod container;
 mod container_spec;
 mod decode;
 mod driver;
@@ -37,16 +36,12 @@ mod time;
 mod update;
 
 pub use api_version::{ApiVersion, InvalidVersion};
-pub use auth::{InvalidAuth, RegistryAuth};
-pub use container::{
-    ContainerConfig, ContainerInspect, ContainerNetworks, ContainerPort, ContainerState, ContainerSummary,
-    NetworkEndpoint,
-};
+pub use auth::{InvalidAuth, LoginAnswer, RegistryAuth};
 pub use container_spec::{
     AppArmor, ConfigReference, ContainerSpec, DnsConfig, Healthcheck, Privileges, Seccomp, SecretReference,
     Ulimit,
 };
-pub use decode::{Malformed, decode};
+pub use decode::{Lenient, Malformed, decode};
 pub use driver::Driver;
 pub use endpoint::{Endpoint, EndpointSpec, PortConfig, VirtualIp};
 pub use error::ErrorBody;
@@ -55,7 +50,7 @@ pub use filters::{Filters, InvalidFilter};
 pub use gate::gate;
 pub use image::{
     DeletedImage, Descriptor, Distribution, ImageConfig, ImageHistory, ImageInspect, ImageSummary,
-    OciPlatform, RootFs,
+    ImagesPruned, OciPlatform, RootFs,
 };
 pub use meta::{Labels, ObjectVersion};
 pub use mount::{BindOptions, ImageOptions, Mount, TmpfsOptions, VolumeOptions};

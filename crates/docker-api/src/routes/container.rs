@@ -45,7 +45,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn has(&self, container: &json::ContainerSummary) -> bool {
+    fn has(&self, container: &container_json::Summary) -> bool {
         let names = || container.names.iter().map(|name| name.trim_start_matches('/'));
         let networks = || container.network_settings.networks.iter();
         let image = |wanted: &str| {

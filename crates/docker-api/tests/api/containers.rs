@@ -1,20 +1,20 @@
 //! Containers of tasks on this host.
 
+use container_json::Summary;
 use docker_api::LocalState;
-use engine_json::ContainerSummary;
 use serde_json::Value;
 
 use crate::support::Host;
 
-fn container(id: &str, name: &str, state: &str, created: i64) -> ContainerSummary {
-    ContainerSummary {
+fn container(id: &str, name: &str, state: &str, created: i64) -> Summary {
+    Summary {
         id: id.into(),
         names: vec![format!("/{name}")],
         image: "drover/whoami:latest".into(),
         state: state.into(),
         created,
         labels: [("com.docker.swarm.task.id".to_owned(), name.to_owned())].into(),
-        ..ContainerSummary::default()
+        ..Summary::default()
     }
 }
 

@@ -1,17 +1,17 @@
 //! Containers of this host for the Engine API.
 
 use container::{Containers, Phase, Status};
+use container_json as json;
 use docker_api::{ApiError, Status as Code};
-use engine_json as json;
 
 use crate::clock;
 
 /// Lists the containers, ended ones included.
-pub fn list(containers: &Containers) -> Vec<json::ContainerSummary> {
+pub fn list(containers: &Containers) -> Vec<json::Summary> {
     containers.list().iter().map(|status| summary(containers, status)).collect()
 }
 
-fn summary(containers: &Containers, status: &Status) -> json::ContainerSummary {
+fn summary(containers: &Containers, status: &Status) -> json::Summary {
     let label = |key: &str| status.labels.get(key).cloned().unwrap_or_default();
     let args = containers.spec(&status.id).map(|spec| spec.args).unwrap_or_default();
     let (state, text, created) = match &status.phase {
@@ -26,7 +26,7 @@ fn summary(containers: &Containers, status: &Status) -> json::ContainerSummary {
             ("exited", text, clock::timestamp(exit.finished_at).0 / 1_000_000_000)
         }
     };
-    json::ContainerSummary {
+    json::Summary {
         id: status.id.clone(),
         names: vec![format!("/{}", label("com.docker.swarm.task.name"))],
         image: label("drover.image"),
@@ -36,7 +36,7 @@ fn summary(containers: &Containers, status: &Status) -> json::ContainerSummary {
         labels: status.labels.clone(),
         state: state.into(),
         status: text,
-        ..json::ContainerSummary::default()
+        ..json::Summary::default()
     }
 }
 
@@ -55,7 +55,7 @@ fn ago(seconds: u64) -> String {
 }
 
 /// Describes a container, found by id, name or the beginning of its id.
-pub fn inspect(containers: &Containers, name: &str) -> Result<json::ContainerInspect, ApiError> {
+pub fn inspect(containers: &Containers, name: &str) -> Result<json::Inspect, ApiError> {
     let all = containers.list();
     let named = |status: &&Status| {
         status
@@ -78,13 +78,13 @@ pub fn inspect(containers: &Containers, name: &str) -> Result<json::ContainerIns
     }
 }
 
-fn described(containers: &Containers, status: &Status) -> Result<json::ContainerInspect, ApiError> {
+fn described(containers: &Containers, status: &Status) -> Result<json::Inspect, ApiError> {
     let spec = containers.spec(&status.id).map_err(|error| ApiError::internal(error.to_string()))?;
     let label = |key: &str| status.labels.get(key).cloned().unwrap_or_default();
     let mut args = spec.args.into_iter();
     let path = args.next().unwrap_or_default();
     let args: Vec<String> = args.collect();
-    Ok(json::ContainerInspect {
+    Ok(json::Inspect {
         id: status.id.clone(),
         path,
         state: state(&status.phase),
@@ -92,37 +92,36 @@ fn described(containers: &Containers, status: &Status) -> Result<json::Container
         name: format!("/{}", label("com.docker.swarm.task.name")),
         driver: "overlay2".into(),
         platform: "linux".into(),
-        config: json::ContainerConfig {
+        config: json::Config {
             hostname: spec.hostname,
             user: spec.user,
             tty: spec.tty,
             open_stdin: spec.open_stdin,
             env: spec.env,
-            cmd: args.clone(),
+            cmd: Some(args.clone()),
             image: label("drover.image"),
             working_dir: spec.cwd,
-            entrypoint: None,
             labels: status.labels.clone(),
+            ..json::Config::default()
         },
         args,
-        ..json::ContainerInspect::default()
+        ..json::Inspect::default()
     })
 }
 
-fn state(phase: &Phase) -> json::ContainerState {
-    let named =
-        |status: &str| json::ContainerState { status: status.into(), ..json::ContainerState::default() };
+fn state(phase: &Phase) -> json::State {
+    let named = |status: &str| json::State { status: status.into(), ..json::State::default() };
     match phase {
         Phase::Created => named("created"),
-        Phase::Running(started) => json::ContainerState {
+        Phase::Running(started) => json::State {
             running: true,
-            pid: u32::try_from(started.pid).unwrap_or(0),
+            pid: started.pid.into(),
             started_at: clock::timestamp(started.at).into(),
             ..named("running")
         },
-        Phase::Exited(exit) => json::ContainerState {
+        Phase::Exited(exit) => json::State {
             oom_killed: exit.oom_killed,
-            exit_code: exit.code,
+            exit_code: exit.code.into(),
             error: exit.error.clone().unwrap_or_default(),
             finished_at: clock::timestamp(exit.finished_at).into(),
             ..named("exited")

@@ -181,11 +181,11 @@ impl docker_api::Engine for Engine {
         images::remove(&self.images, &self.containers, name, removal).await
     }
 
-    async fn containers(&self) -> Result<Vec<json::ContainerSummary>, ApiError> {
+    async fn containers(&self) -> Result<Vec<container_json::Summary>, ApiError> {
         Ok(containers::list(&self.containers))
     }
 
-    async fn container(&self, name: &str) -> Result<json::ContainerInspect, ApiError> {
+    async fn container(&self, name: &str) -> Result<container_json::Inspect, ApiError> {
         containers::inspect(&self.containers, name)
     }
 

@@ -27,7 +27,7 @@ struct Inner {
     to_found: Option<(NodeId, Control)>,
     calls: Vec<String>,
     images: Vec<json::ImageSummary>,
-    containers: Vec<json::ContainerSummary>,
+    containers: Vec<container_json::Summary>,
     lines: Vec<LogLine>,
     /// Keeps followed logs open.
     followed: Vec<mpsc::Sender<LogLine>>,
@@ -72,7 +72,7 @@ impl FakeEngine {
         });
     }
 
-    pub fn has_container(&self, container: json::ContainerSummary) {
+    pub fn has_container(&self, container: container_json::Summary) {
         self.inner.lock().unwrap().containers.push(container);
     }
 
@@ -232,15 +232,15 @@ impl Engine for FakeEngine {
         ])
     }
 
-    async fn containers(&self) -> Result<Vec<json::ContainerSummary>, ApiError> {
+    async fn containers(&self) -> Result<Vec<container_json::Summary>, ApiError> {
         Ok(self.inner.lock().unwrap().containers.clone())
     }
 
-    async fn container(&self, name: &str) -> Result<json::ContainerInspect, ApiError> {
+    async fn container(&self, name: &str) -> Result<container_json::Inspect, ApiError> {
         let inner = self.inner.lock().unwrap();
         let found = inner.containers.iter().find(|container| container.id.starts_with(name));
         let found = found.ok_or_else(|| ApiError::not_found(format!("No such container: {name}")))?;
-        Ok(json::ContainerInspect { id: found.id.clone(), ..json::ContainerInspect::default() })
+        Ok(container_json::Inspect { id: found.id.clone(), ..container_json::Inspect::default() })
     }
 
     async fn distribution(
