@@ -20,7 +20,7 @@ pub(crate) async fn run(line: &str, answers: Answers) -> Outcome {
 pub(crate) async fn run_words(words: &[&str], answers: Answers) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let words = std::iter::once("drover").chain(words.iter().copied());
-    client::fake::run(folder.path(), answers, async |context| match Program::try_parse_from(words) {
+    client::fake::run(folder.path(), answers, "", async |context| match Program::try_parse_from(words) {
         Ok(program) => program.verb.run(context, || clap::Command::new("drover")).await,
         Err(error) => {
             context.console.complain(&error.to_string());

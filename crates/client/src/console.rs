@@ -2,13 +2,26 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use bytes::Bytes;
 use engine_json::Time;
+use tokio::sync::mpsc;
+
+use crate::terminal;
 
 /// Where a command writes, and what time it is there.
 pub struct Console {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     is_terminal: bool,
+    input: Source,
+}
+
+/// Where input comes from.
+enum Source {
+    /// The process's own.
+    Process,
+    /// A text, and then the end.
+    Text(Bytes),
 }
 
 impl Console {
@@ -18,12 +31,47 @@ impl Console {
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
             is_terminal: io::stdout().is_terminal(),
+            input: Source::Process,
         }
     }
 
-    /// Output that goes elsewhere; nobody looks at it.
-    pub fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> Self {
-        Self { out, err, is_terminal: false }
+    /// Output that goes elsewhere, where nobody looks at it, and input that is a text.
+    pub fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, input: &str) -> Self {
+        let input = Source::Text(Bytes::copy_from_slice(input.as_bytes()));
+        Self { out, err, is_terminal: false, input }
+    }
+
+    /// Claims that input comes from a person.
+    pub fn is_input_terminal(&self) -> bool {
+        matches!(self.input, Source::Process) && terminal::is_input()
+    }
+
+    /// Returns input as it comes. It is to be taken once.
+    pub fn input(&mut self) -> mpsc::Receiver<Bytes> {
+        let Source::Text(text) = &self.input else { return terminal::input() };
+        let (sender, receiver) = mpsc::channel(1);
+        if !text.is_empty() {
+            sender.try_send(text.clone()).expect("the channel has room for one piece");
+        }
+        receiver
+    }
+
+    /// Asks a question and reads a line.
+    pub async fn ask(&mut self, question: &str) -> io::Result<String> {
+        self.write(question)?;
+        let mut line = Vec::new();
+        let mut input = self.input();
+        while !line.contains(&b'\n') {
+            let Some(piece) = input.recv().await else { break };
+            line.extend(piece);
+        }
+        let text = String::from_utf8_lossy(&line).into_owned();
+        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// Asks whether something should happen; anything but a yes is a no.
+    pub async fn confirm(&mut self, question: &str) -> io::Result<bool> {
+        Ok(self.ask(&format!("{question} [y/N] ")).await?.eq_ignore_ascii_case("y"))
     }
 
     /// Claims that a person looks at the output.

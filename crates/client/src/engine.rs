@@ -1,12 +1,13 @@
 //! A client of the Engine API.
 
 mod error;
+mod hijacked;
 mod lines;
 
 use bytes::Bytes;
 use engine_json::{ApiVersion, ErrorBody, Filters, decode};
 use futures_util::TryStreamExt as _;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -18,11 +19,12 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::ReaderStream;
 
 pub use error::Error;
+pub use hijacked::{Hijacked, Input, Output};
 pub use lines::Lines;
 
 use crate::Host;
 
-type Body = BoxBody<Bytes, std::io::Error>;
+type Streamed = BoxBody<Bytes, std::io::Error>;
 
 /// A client of the Engine API of one daemon.
 pub struct Engine {
@@ -33,12 +35,13 @@ pub struct Engine {
 pub struct Route {
     path: String,
     registry_auth: Option<String>,
+    is_hijack: bool,
 }
 
 impl Route {
     /// Takes a path, whose parts are already fit for a URL.
     pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into(), registry_auth: None }
+        Self { path: path.into(), registry_auth: None, is_hijack: false }
     }
 
     /// Sends credentials for a registry along.
@@ -54,6 +57,11 @@ impl Route {
         self.path.push('=');
         self.path.push_str(&escape(value.as_ref()));
         self
+    }
+
+    /// Adds a flag that is set.
+    pub fn flagged(self, key: &str, is_set: bool) -> Self {
+        if is_set { self.with(key, "1") } else { self }
     }
 
     /// Adds filters, if there are any.
@@ -83,17 +91,18 @@ impl Engine {
 
     /// Gets an object.
     pub async fn get<T: DeserializeOwned>(&self, route: Route) -> Result<T, Error> {
-        self.read(self.send(Method::GET, &route, None, empty()).await?).await
+        let answer = self.get_raw(route).await?;
+        decode(&answer).map_err(Error::Answer)
     }
 
     /// Gets an object as the daemon wrote it.
     pub async fn get_raw(&self, route: Route) -> Result<Bytes, Error> {
-        collect(self.send(Method::GET, &route, None, empty()).await?).await
+        collect(self.send(Method::GET, &route, Body::Nothing).await?).await
     }
 
     /// Deletes an object.
     pub async fn delete(&self, route: Route) -> Result<Bytes, Error> {
-        collect(self.send(Method::DELETE, &route, None, empty()).await?).await
+        collect(self.send(Method::DELETE, &route, Body::Nothing).await?).await
     }
 
     /// Posts an object and reads the answer.
@@ -104,14 +113,17 @@ impl Engine {
 
     /// Posts an object; the answer's body is of no interest, or of its own kind.
     pub async fn post_plain(&self, route: Route, body: &impl Serialize) -> Result<Bytes, Error> {
-        let body = serde_json::to_vec(body).expect("bodies are always JSON");
-        let answer = self.send(Method::POST, &route, Some("application/json"), full(body)).await?;
-        collect(answer).await
+        collect(self.send(Method::POST, &route, Body::json(body)).await?).await
+    }
+
+    /// Posts without a body; the answer's body is of no interest.
+    pub async fn act(&self, route: Route) -> Result<Bytes, Error> {
+        collect(self.send(Method::POST, &route, Body::Nothing).await?).await
     }
 
     /// Posts without a body and reads lines of the answer as they come.
     pub async fn post_lines(&self, route: Route) -> Result<Lines, Error> {
-        Ok(Lines::new(self.send(Method::POST, &route, None, empty()).await?))
+        Ok(Lines::new(self.send(Method::POST, &route, Body::Nothing).await?))
     }
 
     /// Posts a stream of bytes and reads lines of the answer as they come.
@@ -121,39 +133,51 @@ impl Engine {
         content_type: &str,
         input: impl AsyncRead + Send + Sync + 'static,
     ) -> Result<Lines, Error> {
-        let stream = ReaderStream::new(input).map_ok(Frame::data);
-        let body = BodyExt::boxed(StreamBody::new(stream));
-        Ok(Lines::new(self.send(Method::POST, &route, Some(content_type), body).await?))
+        let body = Body::streamed(content_type, input);
+        Ok(Lines::new(self.send(Method::POST, &route, body).await?))
     }
 
     /// Gets an endless answer.
     pub async fn stream(&self, route: Route) -> Result<Lines, Error> {
-        Ok(Lines::new(self.send(Method::GET, &route, None, empty()).await?))
+        Ok(Lines::new(self.send(Method::GET, &route, Body::Nothing).await?))
     }
 
-    async fn read<T: DeserializeOwned>(&self, answer: Incoming) -> Result<T, Error> {
-        decode(&collect(answer).await?).map_err(Error::Answer)
+    /// Gets the head of an answer.
+    pub async fn head(&self, route: Route) -> Result<HeaderMap, Error> {
+        Ok(self.ask(Method::HEAD, &route, Body::Nothing).await?.into_parts().0.headers)
     }
 
-    async fn send(
+    /// Gets a stream of bytes, with the head of the answer.
+    pub async fn download(&self, route: Route) -> Result<(HeaderMap, Lines), Error> {
+        let (head, body) = self.ask(Method::GET, &route, Body::Nothing).await?.into_parts();
+        Ok((head.headers, Lines::new(body)))
+    }
+
+    /// Puts a stream of bytes at a place.
+    pub async fn upload(
         &self,
-        method: Method,
-        route: &Route,
-        content_type: Option<&str>,
-        body: Body,
-    ) -> Result<Incoming, Error> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("/v{}{}", ApiVersion::CURRENT, route.path))
-            .header(header::HOST, "drover")
-            .header(header::USER_AGENT, concat!("Drover-Client/", env!("CARGO_PKG_VERSION")));
-        if let Some(content_type) = content_type {
-            request = request.header(header::CONTENT_TYPE, content_type);
-        }
-        if let Some(auth) = &route.registry_auth {
-            request = request.header("X-Registry-Auth", auth);
-        }
-        let request = request.body(body).map_err(|error| Error::Request(error.to_string()))?;
+        route: Route,
+        content_type: &str,
+        input: impl AsyncRead + Send + Sync + 'static,
+    ) -> Result<Bytes, Error> {
+        collect(self.ask(Method::PUT, &route, Body::streamed(content_type, input)).await?.into_body()).await
+    }
+
+    /// Posts an object, and takes the connection over for the streams of a process.
+    pub async fn hijack(&self, route: Route, body: Option<&impl Serialize>) -> Result<Hijacked, Error> {
+        let body = body.map_or(Body::Nothing, Body::json);
+        let answer = self.ask(Method::POST, &Route { is_hijack: true, ..route }, body).await?;
+        let kind = answer.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let is_framed = kind != Some(b"application/vnd.docker.raw-stream");
+        Ok(Hijacked::new(hyper::upgrade::on(answer).await?, is_framed))
+    }
+
+    async fn send(&self, method: Method, route: &Route, body: Body) -> Result<Incoming, Error> {
+        Ok(self.ask(method, route, body).await?.into_body())
+    }
+
+    async fn ask(&self, method: Method, route: &Route, body: Body) -> Result<Response<Incoming>, Error> {
+        let request = request(method, route, body)?;
         let answer = match &self.host {
             Host::Unix(path) => {
                 let stream = UnixStream::connect(path).await.map_err(|error| self.unreachable(error))?;
@@ -164,11 +188,13 @@ impl Engine {
                 talk(stream, request).await?
             }
         };
-        let (head, body) = answer.into_parts();
-        if head.status.is_success() {
-            return Ok(body);
+        let status = answer.status();
+        // An object that is already as it should be is no failure.
+        let is_done = status.is_success() || status == StatusCode::NOT_MODIFIED;
+        if is_done && !route.is_hijack || status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(answer);
         }
-        Err(refusal(head.status, &collect(body).await?))
+        Err(refusal(status, &collect(answer.into_body()).await?))
     }
 
     fn unreachable(&self, cause: std::io::Error) -> Error {
@@ -176,21 +202,56 @@ impl Engine {
     }
 }
 
-fn empty() -> Body {
-    full(Vec::new())
+/// What is sent along with a request.
+enum Body {
+    Nothing,
+    Something { content_type: String, bytes: Bytes },
+    Stream { content_type: String, stream: Streamed },
 }
 
-fn full(body: Vec<u8>) -> Body {
-    BodyExt::boxed(Full::new(Bytes::from(body)).map_err(|never| match never {}))
+impl Body {
+    fn json(body: &impl Serialize) -> Self {
+        let bytes = serde_json::to_vec(body).expect("bodies are always JSON").into();
+        Self::Something { content_type: "application/json".into(), bytes }
+    }
+
+    fn streamed(content_type: &str, input: impl AsyncRead + Send + Sync + 'static) -> Self {
+        let stream = BodyExt::boxed(StreamBody::new(ReaderStream::new(input).map_ok(Frame::data)));
+        Self::Stream { content_type: content_type.to_owned(), stream }
+    }
+}
+
+fn request(method: Method, route: &Route, body: Body) -> Result<Request<Streamed>, Error> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("/v{}{}", ApiVersion::CURRENT, route.path))
+        .header(header::HOST, "drover")
+        .header(header::USER_AGENT, concat!("Drover-Client/", env!("CARGO_PKG_VERSION")));
+    if let Some(auth) = &route.registry_auth {
+        request = request.header("X-Registry-Auth", auth);
+    }
+    if route.is_hijack {
+        request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp");
+    }
+    let full = |bytes: Bytes| BodyExt::boxed(Full::new(bytes).map_err(|never| match never {}));
+    let (content_type, body) = match body {
+        Body::Nothing => (None, full(Bytes::new())),
+        Body::Something { content_type, bytes } => (Some(content_type), full(bytes)),
+        Body::Stream { content_type, stream } => (Some(content_type), stream),
+    };
+    if let Some(content_type) = content_type {
+        request = request.header(header::CONTENT_TYPE, content_type);
+    }
+    request.body(body).map_err(|error| Error::Request(error.to_string()))
 }
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Body>,
-) -> Result<http::Response<Incoming>, Error> {
+    request: Request<Streamed>,
+) -> Result<Response<Incoming>, Error> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // It ends by itself when the answer has been read or dropped.
-    tokio::spawn(connection);
+    tokio::spawn(connection.with_upgrades());
     Ok(sender.send_request(request).await?)
 }
 
@@ -208,3 +269,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> Error {
     };
     Error::Refused { status, message }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -43,12 +43,10 @@ impl Ports {
             return refuse(format!("invalid proto: {protocol}"));
         }
         let is_one = targets.start() == targets.end();
-        if let Some(hosts) = &hosts {
-            if hosts.len() != targets.len() && !is_one {
-                return refuse(format!(
-                    "invalid ranges specified for container and host Ports: {inside} and {host}"
-                ));
-            }
+        if hosts.as_ref().is_some_and(|hosts| hosts.len() != targets.len() && !is_one) {
+            return refuse(format!(
+                "invalid ranges specified for container and host Ports: {inside} and {host}"
+            ));
         }
         for (at, target) in targets.enumerate() {
             let host_port = match &hosts {

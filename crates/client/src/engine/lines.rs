@@ -5,6 +5,8 @@ use engine_json::{Frame, decode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncRead;
+use tokio_util::io::StreamReader;
 
 use super::Error;
 
@@ -68,6 +70,15 @@ impl Lines {
             return Ok(None);
         }
         Ok(Some(self.rest.split().freeze()))
+    }
+
+    /// Returns the bytes as a reader.
+    pub fn into_reader(self) -> impl AsyncRead + Send + Unpin {
+        let stream = futures_util::stream::unfold(self, async |mut lines| {
+            let piece = lines.next_raw().await.map_err(std::io::Error::other).transpose()?;
+            Some((piece, lines))
+        });
+        StreamReader::new(Box::pin(stream))
     }
 
     async fn more(&mut self) -> Result<bool, Error> {
