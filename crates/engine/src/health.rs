@@ -166,6 +166,13 @@ impl Health {
         self.failing_streak = 0;
     }
 
+    /// Ends with the run: as in Docker, what was checked and no longer runs is not well.
+    pub(crate) fn end(&mut self) {
+        if self.status != Status::None {
+            self.status = Status::Unhealthy;
+        }
+    }
+
     /// Takes a result in; tells whether the status has changed.
     pub fn note(&mut self, check: &Check, started_at: SystemTime, probe: Probe) -> bool {
         let before = self.status;

@@ -61,11 +61,28 @@ impl Policy {
     }
 }
 
-/// Tells whether a signal that people send is the wish that the container end; `stop_signal` is the one it is made with.
-///
-/// As in Docker, a container that names no stop signal takes any signal for that wish.
-pub fn is_wish_to_end(signal: Signal, stop_signal: Option<Signal>) -> bool {
-    signal == Signal::KILL || stop_signal.is_none_or(|stop| signal == stop)
+/// What people did to a container since its run began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ByHand {
+    /// Nothing that matters here.
+    #[default]
+    Untouched,
+    /// It got a signal that asks for something else than its end.
+    Signalled,
+    /// It was told to end.
+    Stopped,
+}
+
+impl ByHand {
+    /// Returns what sending `signal` amounts to; `stop_signal` is the one in the container's configuration.
+    ///
+    /// As in Docker, a container that names no stop signal takes any signal as the wish that it end.
+    pub fn of_kill(signal: Signal, stop_signal: Option<Signal>) -> ByHand {
+        match stop_signal {
+            Some(stop) if signal != Signal::KILL && signal != stop => ByHand::Signalled,
+            Some(_) | None => ByHand::Stopped,
+        }
+    }
 }
 
 /// How a run came to its end.
@@ -75,8 +92,8 @@ pub struct Ended {
     pub code: i32,
     /// How long it ran.
     pub ran: Duration,
-    /// Whether people wanted it to end.
-    pub stopped_by_hand: bool,
+    /// What people did to it.
+    pub by_hand: ByHand,
     /// How often it was restarted since people started it.
     pub restarts: u32,
     /// The wait before this run, if it was a restart.
@@ -85,14 +102,13 @@ pub struct Ended {
 
 /// Returns how long to wait for the next run; none if there is to be none.
 pub fn after_exit(policy: Policy, ended: &Ended) -> Option<Duration> {
-    let again = !ended.stopped_by_hand
-        && match policy {
-            Policy::No => false,
-            Policy::Always | Policy::UnlessStopped => true,
-            Policy::OnFailure { retries_max } => {
-                ended.code != 0 && retries_max.is_none_or(|max| ended.restarts < max.get())
-            }
-        };
+    let again = match (policy, ended.by_hand) {
+        (Policy::No, _) | (_, ByHand::Stopped) | (Policy::UnlessStopped, ByHand::Signalled) => false,
+        (Policy::Always, _) | (Policy::UnlessStopped, ByHand::Untouched) => true,
+        (Policy::OnFailure { retries_max }, ByHand::Untouched | ByHand::Signalled) => {
+            ended.code != 0 && retries_max.is_none_or(|max| ended.restarts < max.get())
+        }
+    };
     again.then(|| match ended.waited {
         Some(waited) if ended.ran < GOOD_RUN => (waited * 2).min(DELAY_MAX),
         Some(_) | None => DELAY_MIN,
@@ -162,33 +178,37 @@ mod tests {
 
     #[test]
     fn signals_of_people_count_as_in_docker() {
+        use ByHand::{Signalled, Stopped};
         let hup = "HUP".parse().unwrap();
         for (signal, stop_signal, expected) in [
-            (Signal::KILL, None, true),
-            (hup, None, true),
-            (hup, Some(Signal::TERM), false),
-            (Signal::TERM, Some(Signal::TERM), true),
-            (Signal::KILL, Some(Signal::TERM), true),
+            (Signal::KILL, None, Stopped),
+            (hup, None, Stopped),
+            (hup, Some(Signal::TERM), Signalled),
+            (Signal::TERM, Some(Signal::TERM), Stopped),
+            (Signal::KILL, Some(Signal::TERM), Stopped),
         ] {
-            assert_eq!(is_wish_to_end(signal, stop_signal), expected, "{signal:?} {stop_signal:?}");
+            assert_eq!(ByHand::of_kill(signal, stop_signal), expected, "{signal:?} {stop_signal:?}");
         }
     }
 
     #[test]
     fn policy_decides_after_an_exit() {
-        for (text, code, stopped_by_hand, restarts, expected) in [
-            ("no", 1, false, 0, false),
-            ("always", 0, false, 0, true),
-            ("always", 137, true, 0, false),
-            ("unless-stopped", 0, false, 9, true),
-            ("unless-stopped", 143, true, 0, false),
-            ("on-failure", 0, false, 0, false),
-            ("on-failure", 1, false, 1000, true),
-            ("on-failure:2", 1, false, 1, true),
-            ("on-failure:2", 1, false, 2, false),
-            ("on-failure", 137, true, 0, false),
+        use ByHand::{Signalled, Stopped, Untouched};
+        for (text, code, by_hand, restarts, expected) in [
+            ("no", 1, Untouched, 0, false),
+            ("always", 0, Untouched, 0, true),
+            ("always", 0, Signalled, 0, true),
+            ("always", 137, Stopped, 0, false),
+            ("unless-stopped", 0, Untouched, 9, true),
+            ("unless-stopped", 0, Signalled, 0, false),
+            ("unless-stopped", 143, Stopped, 0, false),
+            ("on-failure", 0, Untouched, 0, false),
+            ("on-failure", 1, Untouched, 1000, true),
+            ("on-failure:2", 1, Untouched, 1, true),
+            ("on-failure:2", 1, Untouched, 2, false),
+            ("on-failure", 137, Stopped, 0, false),
         ] {
-            let ended = Ended { code, ran: Duration::ZERO, stopped_by_hand, restarts, waited: None };
+            let ended = Ended { code, ran: Duration::ZERO, by_hand, restarts, waited: None };
             assert_eq!(after_exit(policy(text), &ended).is_some(), expected, "{text} {ended:?}");
         }
     }
@@ -201,7 +221,7 @@ mod tests {
             let ended = Ended {
                 code: 1,
                 ran: Duration::from_secs(seconds),
-                stopped_by_hand: false,
+                by_hand: ByHand::Untouched,
                 restarts: 0,
                 waited,
             };
@@ -213,7 +233,7 @@ mod tests {
         let ended = Ended {
             code: 1,
             ran: Duration::ZERO,
-            stopped_by_hand: false,
+            by_hand: ByHand::Untouched,
             restarts: 0,
             waited: Some(Duration::from_secs(45)),
         };
