@@ -47,12 +47,13 @@ impl Images {
             let staging = self.inner.layers.stage()?;
             fill(&staging, file, &metadata, &tar)?;
             let (tar_bytes, size_bytes) = (tar.length(), metadata.len());
-            self.inner.layers.commit(staging, Unpacked { diff_id, tar_bytes, size_bytes })?;
+            self.inner.layers.commit(staging, Unpacked { diff_id, tar_bytes, size_bytes }, None)?;
         }
         let config = config_of(diff_id);
         let id = Digest::of(&config);
         let references = vec![name.clone()];
-        let (image, _) = self.register(Complete { id, config: &config, references, pins: vec![pin] })?;
+        let (image, _) =
+            self.register(Complete { id, config: &config, manifest: None, references, pins: vec![pin] })?;
         let embedded = fingerprint(id, &metadata);
         self.inner.state().index.change(|tables| tables.embedded.insert(name.to_string(), embedded))?;
         Ok(image)

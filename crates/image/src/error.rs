@@ -18,6 +18,12 @@ pub enum Error {
     /// An image cannot be removed; the text is Docker's.
     #[error("{0}")]
     Conflict(String),
+    /// A name that is to be pushed names no image here; the text is Docker's.
+    #[error("An image does not exist locally with the tag: {0}")]
+    NothingToPush(String),
+    /// A registry decides itself what has which digest.
+    #[error("cannot push a digest reference")]
+    PushDigest,
     /// A digest cannot be given by hand.
     #[error("refusing to create a tag with a digest reference")]
     TagWithDigest,
@@ -115,12 +121,14 @@ impl Error {
     /// Returns what kind of error it is, for a status code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchImage(_) | Self::NoMatchingPlatform { .. } | Self::OtherPlatform { .. } => {
-                ErrorKind::NotFound
-            }
+            Self::NoSuchImage(_)
+            | Self::NothingToPush(_)
+            | Self::NoMatchingPlatform { .. }
+            | Self::OtherPlatform { .. } => ErrorKind::NotFound,
             Self::Conflict(_) => ErrorKind::Conflict,
             Self::AmbiguousId(_)
             | Self::TagWithDigest
+            | Self::PushDigest
             | Self::LayerDiffers { .. }
             | Self::InvalidImage { .. }
             | Self::Reference(_)
@@ -162,12 +170,15 @@ fn kind_of(error: &registry::Error) -> ErrorKind {
         Refusal::AccessDenied { .. } | Refusal::ManifestUnknown { .. } | Refusal::NameUnknown { .. } => {
             ErrorKind::NotFound
         }
-        Refusal::Unauthorized { .. } => ErrorKind::Unauthorized,
+        Refusal::Unauthorized { .. } | Refusal::PushDenied { .. } => ErrorKind::Unauthorized,
         Refusal::TooManyRequests { .. }
         | Refusal::Unreachable { .. }
+        | Refusal::Stalled { .. }
         | Refusal::Broken { .. }
         | Refusal::Failed { .. } => ErrorKind::Unavailable,
-        Refusal::Certificate { .. } | Refusal::Damaged { .. } => ErrorKind::Invalid,
-        Refusal::Roots { .. } => ErrorKind::Internal,
+        Refusal::Certificate { .. } | Refusal::Damaged { .. } | Refusal::PlainRealm { .. } => {
+            ErrorKind::Invalid
+        }
+        Refusal::Roots { .. } | Refusal::Client { .. } | Refusal::Content { .. } => ErrorKind::Internal,
     }
 }

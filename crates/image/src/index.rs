@@ -30,6 +30,9 @@ pub enum Error {
 pub(crate) struct Record {
     /// Lowest first, as in the configuration document.
     pub(crate) layers: Vec<Digest>,
+    /// The manifest it was pulled by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) manifest: Option<Digest>,
     /// Milliseconds since 1970 at which it last got a name; 0 where that is not known, as in old lists.
     #[serde(default)]
     pub(crate) tagged_ms: u64,

@@ -5,13 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use registry::Digest;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::disk::{self, Staging, failed};
+use crate::packed;
+pub(crate) use crate::packed::Packed;
+use crate::skeleton;
 use crate::unpack::Unpacked;
 
 pub(crate) const FILES: &str = "fs";
@@ -19,12 +24,14 @@ pub(crate) const SKELETON: &str = "skeleton";
 const RECORD: &str = "layer.json";
 
 /// What `layer.json` says.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
     diff_id: Digest,
     size_bytes: u64,
     tar_bytes: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    packed: Vec<Packed>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,11 +41,51 @@ pub(crate) struct Layer {
     pub(crate) directory: PathBuf,
     pub(crate) size_bytes: u64,
     pub(crate) tar_bytes: u64,
+    /// Its packed forms, the last one noted at the end.
+    pub(crate) packed: Vec<Packed>,
 }
 
 impl Layer {
     pub(crate) fn files(&self) -> PathBuf {
         self.directory.join(FILES)
+    }
+
+    /// Writes the very tar stream the layer was unpacked from; it fails at the end if that is not what came out.
+    pub(crate) fn write_tar(&self, out: impl Write) -> io::Result<()> {
+        let skeleton = fs::File::open(self.directory.join(SKELETON))?;
+        let mut hashing = Hashing { out, hasher: Sha256::new() };
+        skeleton::rebuild(skeleton, &self.files(), &mut hashing)?;
+        if Digest::finish(hashing.hasher) == self.diff_id {
+            return Ok(());
+        }
+        let text = format!(
+            "layer {} does not come out with its digest: its files were changed, or it names one twice",
+            self.diff_id.short()
+        );
+        Err(io::Error::new(io::ErrorKind::InvalidData, text))
+    }
+
+    fn record(&self) -> Vec<u8> {
+        let Self { diff_id, directory: _, size_bytes, tar_bytes, packed } = self.clone();
+        let record = Record { diff_id, size_bytes, tar_bytes, packed };
+        serde_json::to_vec(&record).expect("a record of digests and numbers is always JSON")
+    }
+}
+
+struct Hashing<W> {
+    out: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
@@ -97,8 +144,8 @@ impl Layers {
                 continue;
             };
             state.next_number = state.next_number.max(number + 1);
-            let Record { diff_id, size_bytes, tar_bytes } = record;
-            state.known.insert(diff_id, Layer { diff_id, directory: path, size_bytes, tar_bytes });
+            let Record { diff_id, size_bytes, tar_bytes, packed } = record;
+            state.known.insert(diff_id, Layer { diff_id, directory: path, size_bytes, tar_bytes, packed });
         }
         Ok(Self { directory, staging, state: Mutex::new(state) })
     }
@@ -139,23 +186,41 @@ impl Layers {
     /// Puts an unpacked layer in its place; one that is there already is kept and this one dropped.
     ///
     /// Its files may not be on disk yet: a layer that no image refers to is swept at the next start.
-    pub(crate) fn commit(&self, staging: Staging, unpacked: Unpacked) -> Result<Layer, disk::Error> {
+    pub(crate) fn commit(
+        &self,
+        staging: Staging,
+        unpacked: Unpacked,
+        packed: Option<Packed>,
+    ) -> Result<Layer, disk::Error> {
         let Unpacked { diff_id, tar_bytes, size_bytes } = unpacked;
-        let record = Record { diff_id, size_bytes, tar_bytes };
-        let bytes = serde_json::to_vec(&record).expect("a record of digest and numbers is always JSON");
-        let path = staging.path().join(RECORD);
-        fs::write(&path, bytes).map_err(failed("write", &path))?;
+        let packed = packed.into_iter().collect();
+        let directory = staging.path().to_owned();
+        let mut layer = Layer { diff_id, directory, size_bytes, tar_bytes, packed };
+        let path = layer.directory.join(RECORD);
+        fs::write(&path, layer.record()).map_err(failed("write", &path))?;
         let mut state = self.state();
         if let Some(known) = state.known.get(&diff_id) {
             return Ok(known.clone());
         }
-        let directory = self.directory.join(state.next_number.to_string());
-        staging.keep_as(&directory)?;
+        layer.directory = self.directory.join(state.next_number.to_string());
+        staging.keep_as(&layer.directory)?;
         state.next_number += 1;
-        let layer = Layer { diff_id, directory, size_bytes, tar_bytes };
         state.known.insert(diff_id, layer.clone());
         state.unsynced.insert(diff_id);
         Ok(layer)
+    }
+
+    /// Notes a packed form of a layer, or one more repository that has it.
+    pub(crate) fn note_packed(&self, diff_id: Digest, packed: Packed) -> Result<(), disk::Error> {
+        let mut state = self.state();
+        let Some(layer) = state.known.get_mut(&diff_id) else { return Ok(()) };
+        let mut noted = layer.clone();
+        if !packed::note(&mut noted.packed, packed) {
+            return Ok(());
+        }
+        disk::write_whole(&layer.directory.join(RECORD), &noted.record())?;
+        *layer = noted;
+        Ok(())
     }
 
     /// Sees to it that these layers are on disk, before an image refers to them.

@@ -1,6 +1,7 @@
 //! Brings container images to this machine and keeps them there, unpacked.
 //!
-//! [`Images`] is the store of one root directory: it pulls from registries, loads archives, lists, names and removes.
+//! [`Images`] is the store of one root directory: it pulls from registries and pushes to them, loads and saves archives,
+//! lists, names and removes.
 //! An [`Image`] says how its containers start and which directories, mounted over each other by overlayfs, are their
 //! root.
 //!
@@ -19,8 +20,10 @@ mod index;
 mod layers;
 mod load;
 mod moment;
+mod packed;
 mod progress;
 mod pull;
+mod push;
 mod remove;
 mod save;
 mod skeleton;
@@ -32,7 +35,7 @@ pub use config::{Healthcheck, HistoryEntry, ImageConfig};
 pub use error::{Error, ErrorKind};
 pub use image::Image;
 pub use load::Loaded;
-pub use progress::{Detail, Progress, Reporter};
+pub use progress::{Detail, Progress, Pushed, Reporter};
 pub use pull::Distribution;
 pub use registry::{Auth, Digest, Platform, Reference};
 pub use remove::{Force, InUse, Prune, Removed};

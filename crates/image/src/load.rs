@@ -83,7 +83,7 @@ impl Images {
             if loaded.is_empty() {
                 loaded.push(Loaded { name: None, id });
             }
-            images.register(Complete { id, config: &config, references, pins })?;
+            images.register(Complete { id, config: &config, manifest: None, references, pins })?;
             Ok(loaded)
         })
         .await
@@ -108,7 +108,7 @@ impl Images {
             let packed = std::fs::File::open(&file).map_err(failed("open", &file))?;
             // Gone once it is unpacked: what is not there need not reach the disk either.
             std::fs::remove_file(&file).map_err(failed("remove", &file))?;
-            images.unpack_layer(packed, diff_id, &what)
+            images.unpack_layer(packed, diff_id, &what, None)
         });
         let layer = unpacking.await?;
         let whole = Detail { current: layer.tar_bytes, total: layer.tar_bytes };

@@ -1,5 +1,6 @@
-//! What a pull or load tells while it works, in Docker's words.
+//! What a pull, push or load tells while it works, in Docker's words.
 
+use registry::Digest;
 use tokio::sync::mpsc;
 
 /// One line of progress, ready to become one JSON object of a progress stream.
@@ -11,6 +12,19 @@ pub struct Progress {
     pub status: String,
     /// How far it is, where that can be counted.
     pub detail: Option<Detail>,
+    /// What a push came to, in its last record, which has no status.
+    pub pushed: Option<Pushed>,
+}
+
+/// What the registry knows a pushed image by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The tag.
+    pub tag: String,
+    /// The manifest's digest.
+    pub digest: Digest,
+    /// The manifest's length.
+    pub size_bytes: u64,
 }
 
 /// How much of a whole is done, in bytes.
@@ -39,8 +53,16 @@ impl Reporter {
 
     pub(crate) async fn status(&self, id: Option<&str>, status: impl Into<String>) {
         if let Some(sender) = &self.0 {
-            let line = Progress { id: id.map(str::to_owned), status: status.into(), detail: None };
+            let id = id.map(str::to_owned);
+            let line = Progress { id, status: status.into(), detail: None, pushed: None };
             // A receiver that hung up no longer wants to know.
+            let _ = sender.send(line).await;
+        }
+    }
+
+    pub(crate) async fn pushed(&self, pushed: Pushed) {
+        if let Some(sender) = &self.0 {
+            let line = Progress { id: None, status: String::new(), detail: None, pushed: Some(pushed) };
             let _ = sender.send(line).await;
         }
     }
@@ -48,7 +70,8 @@ impl Reporter {
     /// Byte counts are dropped when the channel is full: the next one says more.
     pub(crate) fn count(&self, id: &str, status: &str, detail: Detail) {
         if let Some(sender) = &self.0 {
-            let line = Progress { id: Some(id.to_owned()), status: status.to_owned(), detail: Some(detail) };
+            let (id, status) = (Some(id.to_owned()), status.to_owned());
+            let line = Progress { id, status, detail: Some(detail), pushed: None };
             let _ = sender.try_send(line);
         }
     }

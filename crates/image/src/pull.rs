@@ -4,15 +4,15 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::FutureExt;
 use registry::manifest::{Descriptor, Document, Manifest, media_type_of, parse_json};
-use registry::{Attempts, Auth, Digest, Platform, Reference, Repository, Trust};
+use registry::{Access, Auth, Digest, Download, Platform, Reference, Repository};
 use tokio::sync::mpsc;
 
 use crate::config::ConfigFile;
 use crate::error::Error;
 use crate::image::Image;
-use crate::layers::{self, Layer, Pin};
+use crate::layers::{self, Layer, Packed, Pin};
 use crate::progress::{Detail, Reporter};
 use crate::store::{Complete, Images, Unpackings, blocking};
 use crate::unpack;
@@ -40,6 +40,8 @@ struct Source {
     /// Of the index where there is one: what the name stands for on every platform.
     digest: Digest,
     manifest: Manifest,
+    /// The bytes of the manifest, so that the same can be pushed again.
+    document: Bytes,
     config: Vec<u8>,
     diff_ids: Vec<Digest>,
     unpackings: Unpackings,
@@ -56,7 +58,7 @@ impl Images {
         platform: Option<&Platform>,
         reporter: &Reporter,
     ) -> Result<Image, Error> {
-        let repository = Repository::connect(name, auth, self.trust()).await?;
+        let repository = Repository::connect(name, Access::Pull, auth, &self.inner.registry).await?;
         let source = self.source(repository, platform).await?;
         let shown_tag = name.tag().map_or_else(|| source.digest.to_string(), str::to_owned);
         let from = match name.registry() {
@@ -72,7 +74,8 @@ impl Images {
         let (images, digest) = (self.clone(), source.digest);
         let (image, is_new) = blocking(move || {
             let id = source.manifest.config.digest;
-            images.register(Complete { id, config: &source.config, references, pins })
+            let manifest = Some(source.document.as_ref());
+            images.register(Complete { id, config: &source.config, manifest, references, pins })
         })
         .await?;
         reporter.status(None, format!("Digest: {digest}")).await;
@@ -83,7 +86,7 @@ impl Images {
 
     /// Asks the registry which digest a name stands for and which platforms it serves.
     pub async fn digest_of(&self, name: &Reference, auth: Option<&Auth>) -> Result<Distribution, Error> {
-        let repository = Repository::connect(name, auth, self.trust()).await?;
+        let repository = Repository::connect(name, Access::Pull, auth, &self.inner.registry).await?;
         let (bytes, digest) = repository.document(None).await?;
         let platforms = match Document::parse(&name.familiar(), &bytes)? {
             Document::Index(manifests) => {
@@ -104,17 +107,15 @@ impl Images {
         })
     }
 
-    fn trust(&self) -> Trust<'_> {
-        let config = &self.inner.config;
-        Trust { insecure_registries: &config.insecure_registries, extra_roots: &config.extra_roots }
-    }
-
     async fn source(&self, repository: Repository, platform: Option<&Platform>) -> Result<Source, Error> {
         let shown = repository.name().familiar();
         let (bytes, digest) = repository.document(None).await?;
-        let (manifest, is_chosen) = match Document::parse(&shown, &bytes)? {
-            Document::Manifest(manifest) => (manifest, false),
-            Document::Index(manifests) => (choose(&repository, &manifests, platform).await?, true),
+        let (manifest, document, is_chosen) = match Document::parse(&shown, &bytes)? {
+            Document::Manifest(manifest) => (manifest, bytes, false),
+            Document::Index(manifests) => {
+                let (manifest, document) = choose(&repository, &manifests, platform).await?;
+                (manifest, document, true)
+            }
         };
         let config = repository.small_blob(&manifest.config).await?;
         let parsed: ConfigFile = parse_json("image configuration", &config)?;
@@ -128,7 +129,8 @@ impl Images {
             return Err(invalid(&shown, "its manifest and configuration differ in their number of layers"));
         }
         self.check_layer_count(&shown, diff_ids.len())?;
-        Ok(Source { repository, digest, manifest, config, diff_ids, unpackings: Unpackings::default() })
+        let unpackings = Unpackings::default();
+        Ok(Source { repository, digest, manifest, document, config, diff_ids, unpackings })
     }
 
     pub(crate) fn check_layer_count(&self, shown: &str, count: usize) -> Result<(), Error> {
@@ -169,17 +171,13 @@ impl Images {
         let lock = self.inner.layers.lock_of(diff_id);
         let _alone = lock.lock().await;
         if self.inner.layers.get(diff_id).is_some() {
+            let (images, packed) = (self.clone(), Packed::pulled(descriptor, source.repository.name()));
+            blocking(move || Ok(images.inner.layers.note_packed(diff_id, packed)?)).await?;
             reporter.status(Some(&id), "Already exists").await;
             return Ok(pin);
         }
         let _permit = self.inner.parallel.acquire().await.map_err(|_closed| Error::Stopped)?;
-        let mut attempts = Attempts::default();
-        let layer = loop {
-            match self.download(source, descriptor, diff_id, reporter).await {
-                Err(Error::Registry(error)) => attempts.again_after(error).await?,
-                other => break other?,
-            }
-        };
+        let layer = self.download(source, descriptor, diff_id, reporter).await?;
         let size = Detail { current: layer.tar_bytes, total: layer.tar_bytes };
         reporter.count(&id, "Extracting", size);
         reporter.status(Some(&id), "Pull complete").await;
@@ -194,13 +192,14 @@ impl Images {
         diff_id: Digest,
         reporter: &Reporter,
     ) -> Result<Layer, Error> {
-        let pieces = source.repository.blob(descriptor).await?;
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
         let reader = PieceReader { receiver, current: Bytes::new(), is_ended: false };
         let images = self.clone();
         let what = format!("layer {} of {}", descriptor.digest.short(), source.repository.name().familiar());
-        let unpacking = source.unpackings.run(move || images.unpack_layer(reader, diff_id, &what));
-        let feeding = feed(pieces, sender, &source.repository, descriptor, reporter);
+        let packed = Packed::pulled(descriptor, source.repository.name());
+        let unpacking =
+            source.unpackings.run(move || images.unpack_layer(reader, diff_id, &what, Some(packed)));
+        let feeding = feed(source.repository.download(descriptor), sender, descriptor, reporter);
         let (fed, unpacked) = tokio::join!(feeding, unpacking);
         // What broke the stream is the cause; that unpacking failed on it follows.
         fed?;
@@ -213,6 +212,7 @@ impl Images {
         packed: impl Read,
         diff_id: Digest,
         what: &str,
+        form: Option<Packed>,
     ) -> Result<Layer, Error> {
         let staging = self.inner.layers.stage()?;
         let (files, skeleton) = (staging.path().join(layers::FILES), staging.path().join(layers::SKELETON));
@@ -222,7 +222,7 @@ impl Images {
             let (expected, actual) = (diff_id.to_string(), unpacked.diff_id.to_string());
             return Err(Error::LayerDiffers { name: what.to_owned(), expected, actual });
         }
-        Ok(self.inner.layers.commit(staging, unpacked)?)
+        Ok(self.inner.layers.commit(staging, unpacked, form)?)
     }
 }
 
@@ -230,14 +230,14 @@ async fn choose(
     repository: &Repository,
     manifests: &[Descriptor],
     platform: Option<&Platform>,
-) -> Result<Manifest, Error> {
+) -> Result<(Manifest, Bytes), Error> {
     let wanted = platform.cloned().unwrap_or_else(Platform::host);
     let chosen = wanted.choose(manifests);
     let chosen = chosen.ok_or_else(|| Error::NoMatchingPlatform { platform: wanted.to_string() })?;
     let shown = repository.name().familiar();
     let (bytes, _) = repository.document(Some(chosen.digest)).await?;
     match Document::parse(&shown, &bytes)? {
-        Document::Manifest(manifest) => Ok(manifest),
+        Document::Manifest(manifest) => Ok((manifest, bytes)),
         Document::Index(_) => Err(invalid(&shown, "its index points at another index")),
     }
 }
@@ -248,25 +248,16 @@ pub(crate) fn invalid(name: &str, reason: &str) -> Error {
 
 /// Passes a blob on piece by piece and marks its good end.
 async fn feed(
-    mut pieces: impl Stream<Item = Result<Bytes, registry::Error>> + Unpin,
+    mut pieces: Download<'_>,
     sender: mpsc::Sender<Piece>,
-    repository: &Repository,
     descriptor: &Descriptor,
     reporter: &Reporter,
 ) -> Result<(), registry::Error> {
     let (id, total) = (descriptor.digest.short(), descriptor.size);
-    let differs = |word| {
-        repository
-            .damaged(descriptor.digest, format!("it is {word} than the {total} bytes the manifest says"))
-    };
     let mut shown = Instant::now();
     let mut current = 0;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
+    while let Some(piece) = pieces.next().await? {
         current += piece.len() as u64;
-        if current > total {
-            return Err(differs("longer"));
-        }
         if shown.elapsed() >= COUNT_INTERVAL || current == total {
             shown = Instant::now();
             reporter.count(&id, "Downloading", Detail { current, total });
@@ -275,9 +266,6 @@ async fn feed(
             // The unpacking side has failed, and says why.
             return Ok(());
         }
-    }
-    if current < total {
-        return Err(differs("shorter"));
     }
     // If nobody receives it, the unpacking side has failed, and says why.
     let _ = sender.send(Piece::End).await;

@@ -1,6 +1,5 @@
 //! Writes images as an archive that `docker load` and OCI tools take alike.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -13,8 +12,7 @@ use tokio_util::io::SyncIoBridge;
 use crate::disk::failed;
 use crate::error::Error;
 use crate::image::Image;
-use crate::layers::{self, Layer};
-use crate::skeleton;
+use crate::layers::Layer;
 use crate::store::{Images, blob_path, blocking, no_such_image, resolve};
 
 /// An image to be written, with the names it was asked for by.
@@ -160,44 +158,6 @@ fn append_layer<W: Write>(archive: &mut tar::Builder<W>, layer: &Layer) -> io::R
     header.set_cksum();
     let out = archive.get_mut();
     out.write_all(header.as_bytes())?;
-    let skeleton = File::open(layer.directory.join(layers::SKELETON))?;
-    let mut checked = Checked::new(&mut *out);
-    skeleton::rebuild(skeleton, &layer.files(), &mut checked)?;
-    checked.verify(layer)?;
+    layer.write_tar(&mut *out)?;
     out.write_all(&vec![0; (layer.tar_bytes.wrapping_neg() % 512) as usize])
-}
-
-/// Sees to it that what is written is the layer it claims to be.
-struct Checked<W> {
-    out: W,
-    hasher: sha2::Sha256,
-}
-
-impl<W: Write> Checked<W> {
-    fn new(out: W) -> Self {
-        Self { out, hasher: sha2::Digest::new() }
-    }
-
-    fn verify(self, layer: &Layer) -> io::Result<()> {
-        if Digest::finish(self.hasher) == layer.diff_id {
-            return Ok(());
-        }
-        let text = format!(
-            "layer {} does not come out with its digest: its files were changed, or it names one twice",
-            layer.diff_id.short()
-        );
-        Err(io::Error::new(io::ErrorKind::InvalidData, text))
-    }
-}
-
-impl<W: Write> Write for Checked<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.out.write(bytes)?;
-        sha2::Digest::update(&mut self.hasher, &bytes[..count]);
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }

@@ -23,6 +23,10 @@ use crate::unpack::Limits;
 
 /// Stands in for the layers of an image that has none.
 const EMPTY: &str = "empty";
+/// Where the configuration documents are.
+const BLOBS: &str = "blobs";
+/// Where the manifests are by which images were pulled.
+const MANIFESTS: &str = "manifests";
 
 /// Uses within this time count as one; what is collected by them is days old.
 const USE_NOTED_EVERY_MS: u64 = 60_000;
@@ -36,6 +40,10 @@ pub struct Config {
     pub insecure_registries: Vec<String>,
     /// PEM files with further certificate authorities, beside the system's.
     pub extra_roots: Vec<PathBuf>,
+    /// Directories in which `HOST[:PORT]/*.crt` are further certificate authorities for that registry alone.
+    pub certificate_directories: Vec<PathBuf>,
+    /// How long a registry may be silent before it is given up.
+    pub patience: Duration,
     /// How much archives may unpack to.
     pub limits: Limits,
     /// Layers fetched and unpacked at once, over all pulls; Docker's default is 3.
@@ -44,12 +52,27 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let registry::Config { insecure_registries, extra_roots, certificate_directories, patience } =
+            registry::Config::default();
         Self {
             root: PathBuf::from("/var/lib/drover/images"),
-            insecure_registries: Vec::new(),
-            extra_roots: Vec::new(),
+            insecure_registries,
+            extra_roots,
+            certificate_directories,
+            patience,
             limits: Limits::default(),
             parallel_layers: 3,
+        }
+    }
+}
+
+impl Config {
+    fn registry(&self) -> registry::Config {
+        registry::Config {
+            insecure_registries: self.insecure_registries.clone(),
+            extra_roots: self.extra_roots.clone(),
+            certificate_directories: self.certificate_directories.clone(),
+            patience: self.patience,
         }
     }
 }
@@ -63,6 +86,7 @@ pub struct Images {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) config: Config,
+    pub(crate) registry: registry::Config,
     pub(crate) layers: Arc<Layers>,
     pub(crate) parallel: Arc<tokio::sync::Semaphore>,
     pub(crate) staging: PathBuf,
@@ -81,6 +105,8 @@ pub(crate) struct State {
 pub(crate) struct Complete<'a> {
     pub(crate) id: Digest,
     pub(crate) config: &'a [u8],
+    /// The manifest it was pulled by.
+    pub(crate) manifest: Option<&'a [u8]>,
     pub(crate) references: Vec<Reference>,
     /// Holds the layers until the image does.
     pub(crate) pins: Vec<Pin>,
@@ -95,7 +121,8 @@ impl Images {
     fn open_blocking(config: Config) -> Result<Self, Error> {
         let root = &config.root;
         let staging = root.join("tmp");
-        disk::make_directory(&root.join("blobs"))?;
+        disk::make_directory(&root.join(BLOBS))?;
+        disk::make_directory(&root.join(MANIFESTS))?;
         disk::make_directory(&root.join(EMPTY))?;
         let lock = lock_root(root)?;
         if staging.exists() {
@@ -108,6 +135,7 @@ impl Images {
         let images = Self {
             inner: Arc::new(Inner {
                 parallel: Arc::new(tokio::sync::Semaphore::new(config.parallel_layers.max(1))),
+                registry: config.registry(),
                 config,
                 layers: Arc::new(layers),
                 staging,
@@ -247,7 +275,7 @@ impl Images {
 
     /// Registers an image under its names; returns it and whether it is new here.
     pub(crate) fn register(&self, complete: Complete<'_>) -> Result<(Image, bool), Error> {
-        let Complete { id, config, references, pins } = complete;
+        let Complete { id, config, manifest, references, pins } = complete;
         let parsed: ConfigFile = parse_json("image configuration", config)?;
         self.inner.layers.sync(&parsed.rootfs.diff_ids)?;
         let mut state = self.inner.state();
@@ -255,8 +283,14 @@ impl Images {
         if is_new {
             disk::write_whole(&blob_path(&self.inner.config.root, id), config)?;
         }
+        let known = state.index.tables().images.get(&id).and_then(|record| record.manifest);
+        let manifest = match manifest {
+            Some(bytes) if known != Some(Digest::of(bytes)) => Some(self.keep_manifest(bytes)?),
+            Some(_) | None => known,
+        };
         let now_ms = moment::now_ms();
-        let record = Record { layers: parsed.rootfs.diff_ids.clone(), tagged_ms: now_ms, used_ms: now_ms };
+        let layers = parsed.rootfs.diff_ids.clone();
+        let record = Record { layers, manifest, tagged_ms: now_ms, used_ms: now_ms };
         state.index.change(|tables| {
             tables.images.insert(id, record);
             tables.references.extend(references.iter().map(|name| (name.to_string(), id)));
@@ -265,6 +299,12 @@ impl Images {
         drop(pins);
         let image = self.image(&state, id).ok_or_else(|| no_such_image(&id.to_string()))?;
         Ok((image, is_new))
+    }
+
+    fn keep_manifest(&self, bytes: &[u8]) -> Result<Digest, disk::Error> {
+        let digest = Digest::of(bytes);
+        disk::write_whole(&manifest_path(&self.inner.config.root, digest), bytes)?;
+        Ok(digest)
     }
 
     /// Forgets an image that has no names left.
@@ -359,7 +399,11 @@ fn lock_root(root: &Path) -> Result<Flock<File>, Error> {
 }
 
 pub(crate) fn blob_path(root: &Path, digest: Digest) -> PathBuf {
-    root.join("blobs").join(digest.hex())
+    root.join(BLOBS).join(digest.hex())
+}
+
+pub(crate) fn manifest_path(root: &Path, digest: Digest) -> PathBuf {
+    root.join(MANIFESTS).join(digest.hex())
 }
 
 /// Images whose documents or layers are damaged are dropped aloud: they can be pulled again, and must not be run.
@@ -397,11 +441,17 @@ fn read_configs(
 }
 
 fn sweep_blobs(root: &Path, tables: &Tables) -> Result<(), disk::Error> {
-    let directory = root.join("blobs");
-    for found in fs::read_dir(&directory).map_err(failed("read", &directory))? {
-        let path = found.map_err(failed("read", &directory))?.path();
+    let images = tables.images.keys().copied().collect();
+    let manifests = tables.images.values().filter_map(|record| record.manifest).collect();
+    sweep(&root.join(BLOBS), &images)?;
+    sweep(&root.join(MANIFESTS), &manifests)
+}
+
+fn sweep(directory: &Path, keep: &BTreeSet<Digest>) -> Result<(), disk::Error> {
+    for found in fs::read_dir(directory).map_err(failed("read", directory))? {
+        let path = found.map_err(failed("read", directory))?.path();
         let digest = path.file_name().and_then(|name| name.to_str()).and_then(Digest::from_hex);
-        if digest.is_none_or(|digest| !tables.images.contains_key(&digest)) {
+        if digest.is_none_or(|digest| !keep.contains(&digest)) {
             fs::remove_file(&path).map_err(failed("remove", &path))?;
         }
     }

@@ -1,24 +1,41 @@
 //! Speaks with registries: names of images, manifests, blobs, credentials.
 //!
 //! A [`Reference`] is a name as Docker reads it, a [`Digest`] names content, a [`Repository`] is one repository of one
-//! registry: it gives documents and blobs whose digests are checked while they stream by.
+//! registry: it gives and takes documents and blobs. What comes is checked against its digest while it streams by; what
+//! breaks off is taken up again; a registry that says nothing is given up in bounded time.
 //!
 //! It keeps nothing on disk and unpacks nothing: what the content is for is not its business.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod attempts;
+mod auth;
+mod challenge;
+mod config;
+mod connection;
 mod digest;
+mod download;
 mod error;
+mod failure;
+mod login;
 pub mod manifest;
+mod pace;
 mod platform;
 mod reference;
 mod repository;
+mod token;
+mod upload;
 
+pub use auth::Auth;
+pub use config::Config;
 pub use digest::Digest;
-pub use error::Error;
+pub use download::Download;
+pub use error::{Access, Error};
+pub use login::{Login, login};
 pub use platform::Platform;
 pub use reference::Reference;
-pub use repository::{Attempts, Auth, Repository, Trust};
+pub use repository::Repository;
+pub use upload::{Blob, Content};
 
 /// The errors of reading names, for those who decide by them.
 pub mod errors {

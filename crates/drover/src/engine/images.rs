@@ -150,6 +150,7 @@ fn credentials(auth: &json::RegistryAuth) -> Option<Auth> {
     (!auth.is_anonymous()).then(|| Auth {
         username: auth.username.clone(),
         password: auth.password.clone(),
+        identity_token: auth.identitytoken.clone(),
         registry_token: auth.registrytoken.clone(),
     })
 }

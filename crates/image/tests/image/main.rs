@@ -6,6 +6,7 @@ mod archive;
 mod embedded;
 mod names;
 mod pull;
+mod push;
 mod store;
 mod support;
 mod unpack;

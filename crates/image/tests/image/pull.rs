@@ -1,16 +1,14 @@
 //! Pulls from Debian's own registry, pushed to by skopeo.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
 
 use image::{Auth, Digest, ErrorKind, Platform, Reference, Reporter};
 use serde_json::{Value, json};
 
-use crate::support::{Door, Layer, Registry, Store, docker_archive, host_architecture};
-
-/// `user` with password `secret`.
-const PASSWORD_LINE: &str = "user:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::{
+    Door, Layer, PASSWORD_LINE, Registry, Store, docker_archive, host_architecture, incompressible,
+};
 
 fn sample(text: &str) -> Vec<u8> {
     let base = Layer::new().file("base", &[b'b'; 100_000]).tar();
@@ -274,64 +272,39 @@ async fn content_that_was_changed_in_the_registry_is_refused() {
     }
 }
 
-/// Passes connections on to the registry, and breaks the first answers that are long.
-fn breaking_proxy(target: String, mut breaks: usize) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&target).unwrap());
-            let (mut requests, mut forward) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || std::io::copy(&mut requests, &mut forward));
-            let mut buffer = vec![0; 64 << 10];
-            let mut passed = 0;
-            while let Ok(count @ 1..) = server.read(&mut buffer) {
-                passed += count;
-                if passed > 1 << 20 && breaks > 0 {
-                    breaks -= 1;
-                    break;
-                }
-                if client.write_all(&buffer[..count]).is_err() {
-                    break;
-                }
-            }
-            let _ = (client.shutdown(Shutdown::Both), server.shutdown(Shutdown::Both));
-        }
-    });
-    address
-}
+#[tokio::test]
+async fn download_that_breaks_off_is_taken_up_where_it_was() {
+    let (registry, store) = (Registry::start(Door::Plain), Store::open().await);
+    registry.push(&incompressible("big:1"), "big:1", &["--dest-compress-format", "zstd", "--format", "oci"]);
 
-/// An image that does not get smaller by packing.
-fn big() -> Vec<u8> {
-    let random: Vec<u8> = (0..4_000_000).map(|_| rand::random()).collect();
-    docker_archive(&[(&["big:1"], &[Layer::new().file("big", &random).tar()])])
+    let proxy = Proxy::start(&registry.address, Cut { answers: 1 << 20, times: 2, ..Cut::NEVER });
+    let image = pull(&store, &format!("{}/big:1", proxy.address).parse().unwrap()).await.unwrap();
+
+    assert_eq!(image.size_bytes, 4_000_000);
+    let requests = proxy.requests();
+    let ranges = requests.to_ascii_lowercase().matches("\r\nrange: bytes=").count();
+    assert_eq!(ranges, 2, "{requests}");
+    assert!(proxy.answered() < 5_000_000, "{} bytes for one of four million", proxy.answered());
+    store.assert_clean(1);
 }
 
 #[tokio::test]
-async fn download_that_breaks_off_is_begun_again() {
+async fn download_that_never_gets_far_is_given_up() {
     let (registry, store) = (Registry::start(Door::Plain), Store::open().await);
-    registry.push(&big(), "big:1", &["--dest-compress-format", "zstd", "--format", "oci"]);
-    let manifest = registry.get_manifest("big", "1");
-    assert!(manifest.contains("layers"), "{manifest}");
+    registry.push(&incompressible("big:1"), "big:1", &[]);
 
-    let twice: Reference = format!("{}/big:1", breaking_proxy(registry.address.clone(), 2)).parse().unwrap();
-    let image = pull(&store, &twice).await.unwrap();
-    assert_eq!(image.size_bytes, 4_000_000);
-    store.assert_clean(1);
+    let proxy = Proxy::start(&registry.address, Cut { answers: 32 << 10, times: 1000, ..Cut::NEVER });
+    let error = pull(&store, &format!("{}/big:1", proxy.address).parse().unwrap()).await.unwrap_err();
 
-    let fresh = Store::open().await;
-    let always: Reference =
-        format!("{}/big:1", breaking_proxy(registry.address.clone(), 1000)).parse().unwrap();
-    let error = pull(&fresh, &always).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(error.explain().contains("broke off"), "{}", error.explain());
-    fresh.assert_clean(0);
+    store.assert_clean(0);
 }
 
 #[tokio::test]
 async fn pull_that_is_given_up_leaves_nothing() {
     let (registry, store) = (Registry::start(Door::Plain), Store::open().await);
-    registry.push(&big(), "big:1", &[]);
+    registry.push(&incompressible("big:1"), "big:1", &[]);
     let name = name(&registry, "big:1");
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1000);
     let images = store.images.clone();

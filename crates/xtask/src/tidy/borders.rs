@@ -20,7 +20,7 @@ const OWNERS: &[(&[&str], &[&str])] = &[
     (&["libc"], &["shim", "container", "archive", "volume", "network", "image", "lab", "drover"]),
     (&["libcontainer"], &["shim"]),
     (&["rtnetlink"], &["network", "lab"]),
-    (&["oci-client"], &["registry"]),
+    (&["reqwest"], &["registry"]),
     (&["rcgen", "x509-parser"], &["identity", "image", "registry"]),
     (&["axum"], &["docker-api"]),
     (&["imbl"], &["store"]),

@@ -1,5 +1,7 @@
 //! Layers and archives to order, a real registry, and stores in directories of their own.
 
+pub mod proxy;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -170,6 +172,15 @@ pub fn host_architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
 
+/// `user` with password `secret`.
+pub const PASSWORD_LINE: &str = "user:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+
+/// An archive of an image of four megabytes that does not get smaller by packing.
+pub fn incompressible(name: &str) -> Vec<u8> {
+    let random: Vec<u8> = (0..4_000_000).map(|_| rand::random()).collect();
+    docker_archive(&[(&[name], &[Layer::new().file("big", &random).tar()])])
+}
+
 /// Debian's registry on a loopback port of its own.
 pub struct Registry {
     process: Child,
@@ -261,6 +272,13 @@ impl Registry {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// How many blobs the registry keeps.
+    pub fn blobs(&self) -> usize {
+        let blobs = self.directory.path().join("data/docker/registry/v2/blobs/sha256");
+        let parts = fs::read_dir(blobs).into_iter().flatten();
+        parts.map(|part| fs::read_dir(part.unwrap().path()).unwrap().count()).sum()
     }
 
     /// Where the registry keeps a blob's bytes.
