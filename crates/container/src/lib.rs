@@ -18,6 +18,7 @@ pub use containers::{Config, Containers, Removal};
 pub use error::Error;
 pub use log::LogQuery;
 pub use shim::{
-    Exit, FileInRoot, LogLine, LogOptions, LogStream, Mount, MountKind, ParseSignalError, Phase, Propagation,
-    Resources, Seccomp, Signal, Spec, Started, Status, Ulimit, favor_cgroup_moves, shim_main,
+    CgroupNamespace, Device, Exit, FileInRoot, Ipc, LogLine, LogOptions, LogStream, Mount, MountKind,
+    ParseSignalError, Phase, PidSpace, Propagation, Resources, Seccomp, Signal, Spec, Started, Status,
+    Submounts, Ulimit, Uts, favor_cgroup_moves, shim_main,
 };

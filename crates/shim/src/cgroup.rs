@@ -1,6 +1,6 @@
 //! The container's cgroups in every hierarchy of this host, version 1 and 2: find, kill, empty, remove.
 //!
-//! The shim makes them, itself or through libcontainer; this file needs no living shim to take them away.
+//! The shim makes them; this file needs no living shim to take them away.
 
 use std::fs;
 use std::io::{self, Read};
@@ -78,6 +78,26 @@ impl Cgroups {
         self.all().find(|cgroup| cgroup.controllers.is_empty())
     }
 
+    /// Returns the cgroup of a version 1 controller; none if it is of version 2 or not there.
+    pub fn dir(&self, controller: &str) -> Option<&Path> {
+        let has =
+            |(hierarchy, _): &&(Hierarchy, PathBuf)| hierarchy.controllers.iter().any(|n| n == controller);
+        self.dirs.iter().find(has).map(|(_, dir)| dir.as_path())
+    }
+
+    /// Returns the version 2 cgroup; none on a host with version 1 alone.
+    pub fn unified_dir(&self) -> Option<&Path> {
+        self.version_2().map(|cgroup| cgroup.dir)
+    }
+
+    /// Lists the processes in them, by number.
+    pub fn processes(&self) -> Vec<i32> {
+        let known = self.unified_dir().into_iter().chain(self.dir("pids")).chain(self.dir("memory"));
+        let mut found = known.map(processes).find(|pids| !pids.is_empty()).unwrap_or_default();
+        found.sort_unstable();
+        found
+    }
+
     fn all(&self) -> impl Iterator<Item = Cgroup<'_>> {
         self.dirs.iter().map(|(hierarchy, dir)| {
             let Hierarchy { mount, controllers } = hierarchy;
@@ -86,7 +106,7 @@ impl Cgroups {
     }
 
     /// Returns whether the kernel killed a process here for want of memory.
-    pub(crate) fn oom_killed(&self) -> bool {
+    pub fn oom_killed(&self) -> bool {
         self.dirs.iter().any(|(hierarchy, dir)| {
             let file = match hierarchy.controllers.as_slice() {
                 [] => "memory.events",
@@ -97,9 +117,12 @@ impl Cgroups {
         })
     }
 
-    /// Kills every process in them and waits until none is left.
+    /// Kills every process in them, frozen ones too, and waits until none is left.
     pub fn kill(&self, deadline: Duration) -> io::Result<()> {
         let end = Instant::now() + deadline;
+        if self.is_frozen() {
+            self.thaw()?;
+        }
         for (_, dir) in &self.dirs {
             loop {
                 let pids = processes(dir);

@@ -10,16 +10,21 @@
 mod capability;
 pub mod cgroup;
 mod console;
+mod device_filter;
+mod devices;
 mod entry;
+mod freezer;
 mod hybrid;
 mod init;
 mod kernel;
+pub mod limits;
 pub mod log;
 mod mounts;
 mod oci;
 mod payload;
 mod pidfd;
 pub mod place;
+mod placing;
 mod prepare;
 mod root;
 mod seccomp;
@@ -28,6 +33,7 @@ mod signal;
 mod spec;
 mod status;
 pub mod talk;
+mod tree;
 mod user;
 
 pub use capability::check_names;
@@ -36,5 +42,8 @@ pub use entry::shim_main;
 pub use log::{LogLine, LogStream};
 pub use pidfd::Pidfd;
 pub use signal::{ParseSignalError, Signal};
-pub use spec::{FileInRoot, LogOptions, Mount, MountKind, Propagation, Resources, Seccomp, Spec, Ulimit};
+pub use spec::{
+    CgroupNamespace, Device, FileInRoot, Ipc, LogOptions, Mount, MountKind, PidSpace, Propagation, Resources,
+    Seccomp, Spec, Submounts, Ulimit, Uts,
+};
 pub use status::{Exit, Phase, Started, Status};

@@ -14,15 +14,17 @@ use nix::unistd::{Gid, Pid, Uid, fchown, pipe2};
 
 use crate::cgroup::Cgroups;
 use crate::console::Console;
-use crate::hybrid::{self, Cover, Joinable};
+use crate::devices::{self, Rule};
+use crate::hybrid::{self, Cover, Joinable, Visit};
 use crate::oci::{self, Rights};
 use crate::payload::Payload;
 use crate::pidfd::Pidfd;
 use crate::place::{self, Launch};
-use crate::seccomp::default_filter;
 use crate::talk::{Failure, setup};
 use crate::user::User;
-use crate::{mounts, root, user};
+use crate::{CgroupNamespace, mounts, placing, root, seccomp, user};
+
+const OOM_SCORE_ADJ: &str = "/proc/self/oom_score_adj";
 
 /// A parked container and the shim's ends of its streams.
 pub(crate) struct Prepared {
@@ -46,32 +48,49 @@ pub(crate) struct Prepared {
 /// Does everything up to the execution of the program.
 pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
+    let mut placings = placing::of_mounts(spec).map_err(setup)?;
+    let shm = mounts::shared_memory(&spec.ipc).map_err(setup)?;
+    let nodes = devices::nodes(spec).map_err(setup)?;
+    let rules = devices::rules(spec, &nodes).map_err(setup)?;
     root::leave_host_mounts().map_err(setup)?;
     root::mount_scratch(&launch.place, spec).map_err(setup)?;
     let rootfs = root::mount_root(&launch.place, &spec.layers).map_err(setup)?;
     let user = user::look_up(&rootfs, &spec.user, &spec.groups).map_err(setup)?;
-    root::make_dir(&rootfs, spec.cwd.as_ref()).map_err(setup)?;
     let files = root::write_files(&launch.place, spec).map_err(setup)?;
+    placings.extend(placing::of_files(spec, &files).map_err(setup)?);
+    placing::sort(&mut placings);
+    let (late, early): (Vec<_>, Vec<_>) = placings.into_iter().partition(|p| mounts::is_late(&p.target));
     let rights = Rights::of(spec, &user).map_err(setup)?;
     let cgroups =
         Cgroups::find(&launch.cgroup).map_err(|error| setup(format!("find the cgroups: {error}")))?;
-    let files = mounts::place(&rootfs, spec, &cgroups, &files).map_err(setup)?;
-    let document = oci::document(launch, &cgroups, &user, rights, &files);
-    drop(rootfs);
+    mounts::place_defaults(&rootfs, spec, &cgroups, shm.as_ref()).map_err(setup)?;
+    mounts::place(&rootfs, &early).map_err(setup)?;
+    mounts::make_nodes(&rootfs, &nodes).map_err(setup)?;
+    root::make_dir(&rootfs, spec.cwd.as_ref()).map_err(setup)?;
+    let document = oci::document(launch, &cgroups, &user, rights, &nodes);
+    drop((rootfs, early, shm));
     let config = launch.place.scratch().join("config.json");
     place::write(&config, &document)
         .map_err(|error| setup(format!("write {}: {error}", config.display())))?;
-    build(launch, &user, rights, cgroups)
+    let prepared = build(launch, &user, rights, cgroups, &rules)?;
+    mounts::place_late(prepared.pid, &late).map_err(|reason| end(&prepared.process, prepared.pid, reason))?;
+    Ok(prepared)
 }
 
-fn build(launch: &Launch, user: &User, rights: Rights, cgroups: Cgroups) -> Result<Prepared, Failure> {
+fn build(
+    launch: &Launch,
+    user: &User,
+    rights: Rights,
+    cgroups: Cgroups,
+    devices: &[Rule],
+) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
     let io = |doing: &'static str| move |error: std::io::Error| setup(format!("{doing}: {error}"));
     let nix = |doing: &'static str| move |errno: nix::errno::Errno| setup(format!("{doing}: {errno}"));
 
     let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(nix("make a pipe"))?;
     let payload = Payload {
-        filter: oci::is_filtered(spec).then(|| default_filter(rights.wanted)),
+        filter: seccomp::filter(spec, rights.wanted).map_err(setup)?,
         bounding: rights.wanted,
         held: rights.held,
         init: spec.init,
@@ -95,21 +114,23 @@ fn build(launch: &Launch, user: &User, rights: Rights, cgroups: Cgroups) -> Resu
             builder.with_stdin(inner.input).with_stdout(inner.output).with_stderr(inner.errors)
         }
     };
-    let joinable = match hybrid::is_hybrid(&cgroups) {
-        true => Some(Joinable::make(&cgroups, spec).map_err(setup)?),
-        false => None,
+    let mut joinable = Joinable::make(&cgroups, spec, devices).map_err(setup)?;
+    let visit = match spec.cgroup_namespace {
+        CgroupNamespace::Private => Some(Visit::begin(&mut joinable, &cgroups).map_err(setup)?),
+        CgroupNamespace::Usual | CgroupNamespace::Host => None,
     };
     let cover = hybrid::cover(&cgroups).map_err(setup)?;
+    let own_score = fs::read_to_string(OOM_SCORE_ADJ).map_err(io("read the shim's own score"))?;
     let built = builder.as_init(launch.place.scratch()).with_systemd(false).with_detach(true).build();
-    drop(report_end);
+    drop((report_end, visit));
+    // libcontainer sets the score of whoever calls it, for the container to inherit.
+    fs::write(OOM_SCORE_ADJ, own_score.trim()).map_err(io("set the shim's own score"))?;
     let mut report = fs::File::from(report);
     let container = built.map_err(|error| reported(&mut report).unwrap_or_else(|| setup(chain(&error))))?;
 
     let pid = container.pid().map(|pid| pid.as_raw()).ok_or_else(|| setup("the first process is gone"))?;
     let process = Pidfd::open(pid).map_err(io("watch the first process"))?;
-    if let Some(joinable) = joinable {
-        joinable.join(pid).map_err(|reason| end(&process, pid, reason))?;
-    }
+    joinable.join(pid).map_err(|reason| end(&process, pid, reason))?;
     let ends = match (streams, console) {
         (Some(ends), _) => ends,
         (None, Some(console)) => {

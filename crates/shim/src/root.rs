@@ -10,6 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, mkdirat};
@@ -21,6 +22,8 @@ use crate::place::Place;
 /// Room for what libcontainer keeps, and for what the container adds to its small files.
 const SCRATCH_BYTES: usize = 1 << 20;
 const PAGE_BYTES: usize = 4096;
+/// As many symbolic links as the kernel follows in one path.
+const LINKS_MAX: usize = 40;
 
 /// Leaves the host's mount namespace; what the host mounts later is still seen.
 pub(crate) fn leave_host_mounts() -> Result<(), String> {
@@ -97,27 +100,68 @@ pub(crate) fn mount_root(place: &Place, layers: &[PathBuf]) -> Result<File, Stri
     open(&rootfs)
 }
 
-/// Makes a directory and its parents below the root, never leaving it over a symbolic link.
-pub(crate) fn make_dir(root: &File, path: &Path) -> Result<(), String> {
-    let mut at = PathBuf::from(".");
-    for part in path.components() {
-        let Component::Normal(name) = part else { continue };
-        let parent = at.clone();
-        at.push(name);
-        match open_in_root(root, &at, libc::O_PATH) {
-            Ok(_) => continue,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("open {}: {error}", path.display())),
-        }
-        let made = open_in_root(root, &parent, libc::O_PATH | libc::O_DIRECTORY).and_then(|parent| {
-            match mkdirat(&parent, Path::new(name), Mode::from_bits_truncate(0o755)) {
-                Ok(()) | Err(Errno::EEXIST) => Ok(()),
-                Err(errno) => Err(errno.into()),
-            }
-        });
-        made.map_err(|error| format!("make directory {}: {error}", path.display()))?;
+/// Makes a directory and its parents below the root, where the root's links lead, and returns it opened.
+pub(crate) fn make_dir(root: &File, path: &Path) -> Result<File, String> {
+    let failed = |error: io::Error| format!("make directory {}: {error}", path.display());
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    match open_in_root(root, path, flags) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other.map_err(failed),
     }
-    Ok(())
+    let reversed =
+        |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let (mut left, mut at, mut links) = (reversed(path), PathBuf::from("."), 0);
+    while let Some(name) = left.pop() {
+        match Path::new(&name).components().next() {
+            Some(Component::Normal(_)) => {}
+            Some(Component::ParentDir) => {
+                // The parent of the top is the top.
+                at = at
+                    .parent()
+                    .filter(|parent| !parent.as_os_str().is_empty())
+                    .unwrap_or(Path::new("."))
+                    .to_owned();
+                continue;
+            }
+            Some(Component::RootDir) => {
+                at = PathBuf::from(".");
+                continue;
+            }
+            Some(Component::CurDir | Component::Prefix(_)) | None => continue,
+        }
+        let parent = open_in_root(root, &at, flags).map_err(failed)?;
+        match mkdirat(&parent, Path::new(&name), Mode::from_bits_truncate(0o755)) {
+            Ok(()) => at.push(&name),
+            Err(Errno::EEXIST) => match readlinkat(&parent, Path::new(&name)) {
+                Ok(target) if links < LINKS_MAX => {
+                    links += 1;
+                    left.extend(reversed(Path::new(&target)));
+                }
+                Ok(_) => return Err(failed(Errno::ELOOP.into())),
+                Err(_) => at.push(&name),
+            },
+            Err(errno) => return Err(failed(errno.into())),
+        }
+    }
+    open_in_root(root, &at, flags).map_err(failed)
+}
+
+/// Makes an empty file and its parents below the root, unless something is there, and returns it opened.
+pub(crate) fn make_file(root: &File, path: &Path) -> Result<File, String> {
+    let failed = |error: io::Error| format!("make file {}: {error}", path.display());
+    match open_in_root(root, path, libc::O_PATH) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other.map_err(failed),
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(failed(io::ErrorKind::InvalidInput.into()));
+    };
+    let parent = make_dir(root, parent)?;
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    // A link that leads nowhere is left alone: it is there, and is no file.
+    openat(&parent, Path::new(name), flags, Mode::from_bits_truncate(0o644))
+        .map_err(|errno| failed(errno.into()))?;
+    open_in_root(root, path, libc::O_PATH).map_err(failed)
 }
 
 /// Writes the small files that are placed over the root and returns their paths on the host.

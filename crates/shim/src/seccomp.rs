@@ -1,9 +1,11 @@
-//! Docker's default system-call filter, as a BPF program made in microseconds.
+//! System-call filters as BPF programs made in microseconds: Docker's default, and profiles of users.
 //!
-//! The allowed numbers are merged into ranges, so the program is a short chain of comparisons: some eighty
+//! In the default, the allowed numbers are merged into ranges, so the program is a short chain of comparisons: some eighty
 //! instructions, where one comparison per call takes over a thousand. That matters at each start, since the
 //! kernel checks, compiles and tabulates the program when it is loaded.
 
+mod names;
+mod profile;
 #[rustfmt::skip]
 mod table;
 
@@ -12,6 +14,8 @@ use libc::{
 };
 
 use crate::capability::Set;
+use crate::{Seccomp, Spec};
+use profile::Circumstances;
 
 // Offsets in the kernel's seccomp_data.
 const NUMBER: u32 = 0;
@@ -33,8 +37,28 @@ const CLONE_NEW: u32 = 0x7e02_0000;
 /// `personality` values that change nothing of note: Linux, with 16-bit uname or 32-bit, and the query.
 const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
-/// Makes the filter for a container with these capabilities.
-pub(crate) fn default_filter(capabilities: Set) -> Vec<sock_filter> {
+/// Returns whether a container's system calls are filtered.
+pub(crate) fn is_filtered(spec: &Spec) -> bool {
+    !spec.privileged && spec.seccomp != Seccomp::Unconfined
+}
+
+/// Makes the filter of a container with these capabilities; none if nothing is filtered.
+pub(crate) fn filter(spec: &Spec, capabilities: Set) -> Result<Option<Vec<sock_filter>>, String> {
+    match &spec.seccomp {
+        _ if spec.privileged => Ok(None),
+        Seccomp::Unconfined => Ok(None),
+        Seccomp::Default => Ok(Some(default_filter(capabilities))),
+        Seccomp::Profile(text) => {
+            let host = nix::sys::utsname::uname()
+                .map_err(|errno| format!("ask for the kernel's version: {errno}"))?;
+            let kernel = profile::kernel(&host.release().to_string_lossy())?;
+            profile::compile(text, Circumstances { capabilities, kernel }).map(Some)
+        }
+    }
+}
+
+/// Makes Docker's default filter for a container with these capabilities.
+fn default_filter(capabilities: Set) -> Vec<sock_filter> {
     let admin = capabilities.has("SYS_ADMIN");
     let mut program = vec![load(ARCH), jump(BPF_JEQ, OWN_ARCH, 1, 0), ret(REFUSED), load(NUMBER)];
     if !admin {
@@ -111,32 +135,59 @@ fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
 
 #[cfg(test)]
 mod tests {
+    use libc::{BPF_JA, BPF_JGT};
+
     use super::*;
 
-    /// Runs the program as the kernel would.
-    fn verdict(program: &[sock_filter], arch: u32, number: i64, argument: u32) -> u32 {
-        let (mut at, mut value) = (0, 0u32);
-        loop {
-            let i = program[at];
-            let code = u32::from(i.code);
-            at += 1;
-            match code {
-                c if c == BPF_LD | BPF_W | BPF_ABS => {
-                    value = match i.k {
-                        NUMBER => number as u32,
-                        ARCH => arch,
-                        ARGUMENT => argument,
-                        other => panic!("loads {other}"),
-                    }
+    /// One system call, as a filter sees it.
+    #[derive(Clone, Copy, Debug)]
+    pub(super) struct Call {
+        pub arch: u32,
+        pub number: i64,
+        pub arguments: [u64; 6],
+    }
+
+    impl Call {
+        pub(super) fn new(number: i64) -> Call {
+            Call { arch: OWN_ARCH, number, arguments: [0; 6] }
+        }
+
+        fn word(self, offset: u32) -> u32 {
+            match offset {
+                NUMBER => self.number as u32,
+                ARCH => self.arch,
+                at if (ARGUMENT..ARGUMENT + 48).contains(&at) && at % 4 == 0 => {
+                    let (index, is_high) = ((at - ARGUMENT) as usize / 8, at % 8 == 4);
+                    (self.arguments[index] >> if is_high { 32 } else { 0 }) as u32
                 }
-                c if c == BPF_ALU | BPF_AND | BPF_K => value &= i.k,
-                c if c == BPF_RET | BPF_K => return i.k,
-                c => {
-                    let holds = if c & BPF_JGE == BPF_JGE { value >= i.k } else { value == i.k };
-                    at += usize::from(if holds { i.jt } else { i.jf });
+                other => panic!("loads {other}"),
+            }
+        }
+
+        /// Runs the program as the kernel would.
+        pub(super) fn verdict(self, program: &[sock_filter]) -> u32 {
+            let (mut at, mut value) = (0, 0u32);
+            loop {
+                let i = program[at];
+                at += 1;
+                let jump = |holds: bool| usize::from(if holds { i.jt } else { i.jf });
+                match u32::from(i.code) {
+                    c if c == BPF_LD | BPF_W | BPF_ABS => value = self.word(i.k),
+                    c if c == BPF_ALU | BPF_AND | BPF_K => value &= i.k,
+                    c if c == BPF_RET | BPF_K => return i.k,
+                    c if c == BPF_JMP | BPF_JA => at += i.k as usize,
+                    c if c == BPF_JMP | BPF_JEQ | BPF_K => at += jump(value == i.k),
+                    c if c == BPF_JMP | BPF_JGT | BPF_K => at += jump(value > i.k),
+                    c if c == BPF_JMP | BPF_JGE | BPF_K => at += jump(value >= i.k),
+                    c => panic!("instruction {c:#x}"),
                 }
             }
         }
+    }
+
+    fn verdict(program: &[sock_filter], arch: u32, number: i64, argument: u32) -> u32 {
+        let arguments = [u64::from(argument), 0, 0, 0, 0, 0];
+        Call { arch, number, arguments }.verdict(program)
     }
 
     fn check(capabilities: Set, number: i64, argument: u32, expected: u32) {

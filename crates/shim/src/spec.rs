@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Signal;
 
-/// Describes one container completely; it is kept on disk beside the container.
+/// Describes one container completely; it is kept on disk beside the container, where what an earlier version did not
+/// know is taken for its default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Spec {
     /// Names the container on this host: letters, digits, `_`, `.` and `-`.
     pub id: String,
@@ -22,30 +24,52 @@ pub struct Spec {
     pub user: String,
     /// Supplementary groups by name or number, beside those `/etc/group` gives the user.
     pub groups: Vec<String>,
-    /// The host name inside the container.
+    /// The host name inside the container; without an effect where the host's is shared.
     pub hostname: String,
+    /// The NIS domain name inside the container; without an effect where the host's is shared.
+    pub domainname: String,
     /// Read-only layers of the root, topmost first.
     pub layers: Vec<PathBuf>,
     /// Makes the root read-only to the container.
     pub read_only: bool,
-    /// Bind and tmpfs mounts.
+    /// Bind and tmpfs mounts, in any order: parents are mounted before what is below them.
     pub mounts: Vec<Mount>,
     /// Small files placed over the root, such as `/etc/hosts`.
     pub files: Vec<FileInRoot>,
     /// The network namespace to join; none means the host's own.
     pub network_namespace: Option<PathBuf>,
+    /// Whose shared memory and message queues it sees.
+    pub ipc: Ipc,
+    /// Whose processes it sees.
+    pub pid: PidSpace,
+    /// Whose host name it sees.
+    pub uts: Uts,
+    /// Whether its cgroup looks like the top of the hierarchy to it.
+    pub cgroup_namespace: CgroupNamespace,
+    /// The size of `/dev/shm`; none means 64 MiB.
+    pub shm_bytes: Option<u64>,
+    /// Devices of the host, beside the harmless ones that every container has.
+    pub devices: Vec<Device>,
+    /// What it may do with further devices, such as `c 13:* rwm`.
+    pub device_rules: Vec<String>,
     /// Limits kept by the cgroup.
     pub resources: Resources,
     /// Capabilities added to Docker's default set, with or without `CAP_`; `ALL` for all.
     pub capabilities_add: Vec<String>,
     /// Capabilities taken from the set; `ALL` for all.
     pub capabilities_drop: Vec<String>,
-    /// All capabilities and devices, no seccomp, no masked paths.
+    /// All capabilities and devices, no seccomp, no masked paths; `/sys` and the cgroups can be written to.
     pub privileged: bool,
     /// Which system calls are refused.
     pub seccomp: Seccomp,
     /// Keeps programs from gaining privileges by set-user-id files.
     pub no_new_privileges: bool,
+    /// The AppArmor profile; none and `unconfined` mean none.
+    pub apparmor: Option<String>,
+    /// Paths that look empty to the container; none means Docker's list.
+    pub masked_paths: Option<Vec<String>>,
+    /// Paths that the container cannot write to; none means Docker's list.
+    pub read_only_paths: Option<Vec<String>>,
     /// Namespaced kernel parameters, such as `net.core.somaxconn`.
     pub sysctls: BTreeMap<String, String>,
     /// Per-process limits.
@@ -84,8 +108,14 @@ pub enum MountKind {
     Bind {
         /// The absolute path on the host, which must exist.
         source: PathBuf,
+        /// A path below the source that is placed in its stead; a symbolic link that leaves the source is refused.
+        #[serde(default)]
+        subpath: Option<PathBuf>,
         /// Whether later mounts below it are seen on the other side.
         propagation: Propagation,
+        /// What becomes of mounts below the source.
+        #[serde(default)]
+        submounts: Submounts,
     },
     /// Memory that vanishes with the container.
     Tmpfs {
@@ -93,7 +123,28 @@ pub enum MountKind {
         size_bytes: Option<u64>,
         /// The permission bits of its root directory; none means 1777.
         mode: Option<u32>,
+        /// Options as `mount` takes them, such as `exec` and `uid=33`; they win over the usual
+        /// `noexec,nosuid,nodev`.
+        #[serde(default)]
+        options: Vec<String>,
     },
+}
+
+impl MountKind {
+    /// Binds a path of the host with what is mounted below it.
+    pub fn bind(source: impl Into<PathBuf>) -> MountKind {
+        MountKind::Bind {
+            source: source.into(),
+            subpath: None,
+            propagation: Propagation::default(),
+            submounts: Submounts::default(),
+        }
+    }
+
+    /// Makes memory without a size of its own.
+    pub fn tmpfs() -> MountKind {
+        MountKind::Tmpfs { size_bytes: None, mode: None, options: Vec::new() }
+    }
 }
 
 /// Whether mounts made later cross a bind mount.
@@ -104,8 +155,81 @@ pub enum Propagation {
     Private,
     /// From the host into the container.
     Slave,
-    /// Both ways.
+    /// Both ways; the source must lie on a mount that the host shares.
     Shared,
+}
+
+/// What becomes of mounts below the source of a bind mount.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Submounts {
+    /// They come along, read-only if the mount is.
+    #[default]
+    Included,
+    /// They come along, and can be written to even if the mount is read-only.
+    Writable,
+    /// They stay behind.
+    Excluded,
+}
+
+/// Whose shared memory and message queues a container sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ipc {
+    /// Its own.
+    #[default]
+    Private,
+    /// Its own, and other containers may join.
+    Shareable,
+    /// Its own without `/dev/shm`.
+    WithoutShm,
+    /// The host's.
+    Host,
+    /// Those of a process, named `/proc/PID/ns/ipc`; its `/dev/shm` is seen too.
+    Joined(PathBuf),
+}
+
+/// Whose processes a container sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PidSpace {
+    /// Its own.
+    #[default]
+    Private,
+    /// All of the host.
+    Host,
+    /// Those of a namespace, named `/proc/PID/ns/pid`.
+    Joined(PathBuf),
+}
+
+/// Whose host name a container sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Uts {
+    /// Its own.
+    #[default]
+    Private,
+    /// The host's.
+    Host,
+}
+
+/// Whether a container's cgroup looks like the top of the hierarchy to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CgroupNamespace {
+    /// Yes with cgroups of version 2 alone, and no where version 1 is mounted, or if it is privileged.
+    #[default]
+    Usual,
+    /// Yes.
+    Private,
+    /// No.
+    Host,
+}
+
+/// A device of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// The path on the host: a device, a link to one, or a directory, which stands for all devices below it.
+    pub host: PathBuf,
+    /// The path inside the container.
+    pub target: PathBuf,
+    /// What may be done with it: some of `r`, `w` and `m`; empty means all.
+    pub permissions: String,
 }
 
 /// A small file placed over the root.
@@ -121,31 +245,49 @@ pub struct FileInRoot {
     pub read_only: bool,
 }
 
-/// Limits kept by the cgroup; none means no limit.
+/// Limits kept by the cgroup; none means no limit. What this host's cgroups do not know is left out, as in Docker:
+/// swap without accounting, swappiness and disabled killing in version 2, weights without a scheduler that has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Resources {
     /// The most memory.
     pub memory_bytes: Option<u64>,
     /// What memory is pressed back to when the host runs short.
     pub memory_reservation_bytes: Option<u64>,
+    /// The most memory and swap together, -1 for no limit; none means twice the memory.
+    pub memory_swap_bytes: Option<i64>,
+    /// How readily its memory is swapped out, from 0 to 100.
+    pub memory_swappiness: Option<u64>,
+    /// Lets its processes wait for memory where the kernel would kill one.
+    pub oom_kill_disable: bool,
     /// CPU time per time, in billionths of one CPU.
     pub nano_cpus: Option<u64>,
+    /// CPU time per period, -1 for no limit; counts if `nano_cpus` is none.
+    pub cpu_quota_us: Option<i64>,
+    /// The period of the quota; none means 100 ms.
+    pub cpu_period_us: Option<u64>,
     /// The relative weight when CPUs are short (1024 is usual).
     pub cpu_shares: Option<u64>,
     /// The CPUs it may run on, such as `0-2,4`.
     pub cpuset_cpus: Option<String>,
+    /// The memory nodes it may use, such as `0,1`.
+    pub cpuset_mems: Option<String>,
+    /// The relative weight when disks are short, from 10 to 1000.
+    pub blkio_weight: Option<u16>,
     /// The most processes and threads.
     pub pids: Option<u64>,
 }
 
 /// Which system calls are refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seccomp {
     /// Those that Docker refuses by default.
     #[default]
     Default,
     /// None.
     Unconfined,
+    /// Those that a profile refuses, written as Docker's are, in JSON.
+    Profile(String),
 }
 
 /// One per-process limit.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use container::{FileInRoot, Mount, MountKind, Propagation, Resources, Spec};
+use container::{FileInRoot, Mount, MountKind, Resources, Spec};
 
 use crate::host::{Host, cgroups};
 
@@ -164,7 +164,7 @@ pub fn devices_are_limited(host: &Host) {
 pub fn read_only_root_refuses_writes(host: &Host) {
     let mounts = vec![Mount {
         target: "/tmp".into(),
-        kind: MountKind::Tmpfs { size_bytes: Some(1 << 20), mode: None },
+        kind: MountKind::Tmpfs { size_bytes: Some(1 << 20), mode: None, options: Vec::new() },
         read_only: false,
     }];
     let spec = host.script("firm", "touch /x; touch /tmp/x && echo fine");
@@ -199,11 +199,8 @@ pub fn mounts_and_files_are_placed(host: &Host) {
     let volume = host.dir.path().join("volume");
     fs::create_dir(&volume).unwrap();
     fs::write(volume.join("data"), "held\n").unwrap();
-    let bind = |target: &str, read_only| Mount {
-        target: target.into(),
-        kind: MountKind::Bind { source: volume.clone(), propagation: Propagation::Private },
-        read_only,
-    };
+    let bind =
+        |target: &str, read_only| Mount { target: target.into(), kind: MountKind::bind(&volume), read_only };
     let files = vec![FileInRoot {
         target: "/etc/hosts".into(),
         contents: "127.0.0.1 localhost\n".into(),

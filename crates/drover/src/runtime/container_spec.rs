@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use agent::Order;
-use container::{LogOptions, Mount, MountKind, Propagation, Resources, Seccomp, Spec, Ulimit};
+use container::{LogOptions, Mount, MountKind, Propagation, Resources, Seccomp, Spec, Submounts, Ulimit};
 use image::Image;
 use model::{ContainerSpec, LogDriver, NodeId};
 
@@ -69,6 +69,7 @@ pub fn of(given: &Given<'_>) -> Result<Spec, String> {
         stop_signal,
         log: log(given.order.spec.task.log_driver.as_ref())?,
         labels: labels(given),
+        ..Spec::default()
     })
 }
 
@@ -152,11 +153,17 @@ fn mount(mount: &model::Mount) -> Result<Mount, String> {
                     ));
                 }
             };
-            MountKind::Bind { source: PathBuf::from(&mount.source), propagation }
+            MountKind::Bind {
+                source: PathBuf::from(&mount.source),
+                subpath: None,
+                propagation,
+                submounts: Submounts::default(),
+            }
         }
         model::MountKind::Tmpfs(options) => MountKind::Tmpfs {
             size_bytes: (options.size_bytes != 0).then_some(options.size_bytes),
             mode: (options.mode != 0).then_some(options.mode),
+            options: Vec::new(),
         },
         model::MountKind::Volume(_) | model::MountKind::Image { .. } => {
             return Err(format!(
