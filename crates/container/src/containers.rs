@@ -9,24 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
-
-use crate::keeper::{Call, Keeper, Link, News, settle};
-use crate::launch::{clear_former_run, make_place, ready, refusal, spawn};
-use crate::log::{LogQuery, Reader};
-use crate::{Error, Exit, LogLine, MountKind, Phase, Signal, Spec, Started, Status};
 use shim::cgroup::Cgroups;
 use shim::place::{Launch, Place};
 use shim::talk::{Message, Request};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
-/// Requests that wait for one shim; more callers wait for room.
-const CALLS_MAX: usize = 16;
-/// Lines of one log on their way to a reader; the reader of the files waits for room.
-const LINES_MAX: usize = 256;
-/// How long a killed container may take to be gone.
-const GONE_DEADLINE: Duration = Duration::from_secs(30);
+use crate::check::check;
+use crate::entry::{Entry, GONE_DEADLINE, LINES_MAX};
+use crate::keeper::{Link, settle};
+use crate::launch::{clear_former_run, make_place, ready, spawn};
+use crate::log::LogQuery;
+use crate::{Error, Exit, LogLine, Phase, Signal, Spec, Started, Status};
+
 /// Names of directories that are being deleted begin like this; no id can.
 const TRASH: &str = ".trash-";
 
@@ -64,15 +60,6 @@ struct Shared {
     config: Config,
     table: Mutex<BTreeMap<String, Arc<Entry>>>,
     trash: AtomicU64,
-}
-
-struct Entry {
-    spec: Spec,
-    place: Place,
-    cgroup: PathBuf,
-    news: Arc<News>,
-    /// The way to the keeper of a living shim.
-    calls: Mutex<Option<mpsc::Sender<Call>>>,
 }
 
 impl Containers {
@@ -141,7 +128,7 @@ impl Containers {
     /// Sends the stop signal, waits for the grace period, kills what is left, and says how it ended.
     pub async fn stop(&self, id: &str, signal: Option<Signal>, grace: Duration) -> Result<Exit, Error> {
         let entry = self.entry(id)?;
-        let signal = signal.or(entry.spec.stop_signal).unwrap_or(Signal::TERM);
+        let signal = signal.or(entry.spec().stop_signal).unwrap_or(Signal::TERM);
         // A parked process would take no notice of a polite signal.
         let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_));
         if is_running && !grace.is_zero() {
@@ -183,7 +170,7 @@ impl Containers {
 
     /// Returns what the container was made of.
     pub fn spec(&self, id: &str) -> Result<Spec, Error> {
-        Ok(self.entry(id)?.spec.clone())
+        Ok(Spec::clone(&self.entry(id)?.spec()))
     }
 
     /// Reads the log; the channel closes after the last line, which with `follow` is the container's last.
@@ -199,7 +186,7 @@ impl Containers {
         self.shared.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entry(&self, id: &str) -> Result<Arc<Entry>, Error> {
+    pub(crate) fn entry(&self, id: &str) -> Result<Arc<Entry>, Error> {
         self.table().get(id).cloned().ok_or_else(|| Error::NotFound { id: id.to_owned() })
     }
 
@@ -216,7 +203,7 @@ impl Containers {
             Ok(link) => {
                 let entry = Entry::new(spec, place, cgroup, Phase::Created);
                 entry.keep(link);
-                self.table().insert(entry.spec.id.clone(), Arc::new(entry));
+                self.table().insert(entry.id.clone(), Arc::new(entry));
                 Ok(())
             }
             Err(error) => {
@@ -235,7 +222,7 @@ impl Containers {
             spawn(&program, &place)
         });
         let born = finish(born.await)?;
-        let link = ready(born, &entry.spec, &entry.place).await?;
+        let link = ready(born, &entry.spec(), &entry.place).await?;
         entry.news.phase.send_replace(Phase::Created);
         entry.keep(link);
         Ok(())
@@ -258,7 +245,7 @@ impl Containers {
             self.signal_unless_ended(entry, Signal::KILL).await?;
         }
         entry.shim_gone().await?;
-        self.table().remove(&entry.spec.id);
+        self.table().remove(&entry.id);
         self.discard(entry.place.clone(), entry.cgroup.clone()).await;
         Ok(())
     }
@@ -306,109 +293,7 @@ impl Containers {
         if let Some(link) = link {
             entry.keep(link);
         }
-        self.table().insert(entry.spec.id.clone(), Arc::new(entry));
-    }
-}
-
-impl Entry {
-    fn new(spec: Spec, place: Place, cgroup: PathBuf, phase: Phase) -> Entry {
-        let news = News { phase: watch::Sender::new(phase), log: watch::Sender::new(0) };
-        Entry { spec, place, cgroup, news: Arc::new(news), calls: Mutex::default() }
-    }
-
-    fn calls(&self) -> Option<mpsc::Sender<Call>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|calls| !calls.is_closed())
-    }
-
-    /// Sets a keeper to watch the shim. It ends with the shim or with this entry.
-    fn keep(&self, link: Link) {
-        let (sender, calls) = mpsc::channel(CALLS_MAX);
-        *self.calls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
-        let (news, place, cgroup) = (self.news.clone(), self.place.clone(), self.cgroup.clone());
-        tokio::spawn(Keeper { link, calls, news, place, cgroup }.run());
-    }
-
-    fn status(&self) -> Status {
-        let phase = self.news.phase.borrow().clone();
-        Status { id: self.spec.id.clone(), labels: self.spec.labels.clone(), phase }
-    }
-
-    async fn call(&self, request: Request) -> Result<Message, Error> {
-        let id = || self.spec.id.clone();
-        let calls = self.calls().ok_or_else(|| Error::NotRunning { id: id() })?;
-        let (reply, answer) = oneshot::channel();
-        calls.send(Call { request, reply }).await.map_err(|_| Error::NotRunning { id: id() })?;
-        answer.await.map_err(|_| Error::ShimGone { id: id() })
-    }
-
-    fn unexpected(&self, message: Message) -> Error {
-        match message {
-            Message::Failed(failure) => refusal(&self.spec.id, failure),
-            other => {
-                Error::Setup { id: self.spec.id.clone(), reason: format!("the shim answered {other:?}") }
-            }
-        }
-    }
-
-    fn stuck(&self) -> Error {
-        Error::Stuck { id: self.spec.id.clone(), seconds: GONE_DEADLINE.as_secs() }
-    }
-
-    async fn ended(&self) -> Result<Exit, Error> {
-        let mut phase = self.news.phase.subscribe();
-        let seen = phase.wait_for(|phase| matches!(phase, Phase::Exited(_))).await;
-        match seen.as_deref() {
-            Ok(Phase::Exited(exit)) => Ok(exit.clone()),
-            Ok(Phase::Created | Phase::Running(_)) | Err(_) => {
-                Err(Error::ShimGone { id: self.spec.id.clone() })
-            }
-        }
-    }
-
-    /// Waits until no shim serves this container.
-    async fn shim_gone(&self) -> Result<(), Error> {
-        match self.calls() {
-            None => Ok(()),
-            Some(calls) => timeout(GONE_DEADLINE, calls.closed()).await.map_err(|_| self.stuck()),
-        }
-    }
-
-    async fn read_log(&self, query: LogQuery, sender: mpsc::Sender<LogLine>) {
-        let follow = query.follow;
-        let mut reader = Reader::open(self.place.log(), query);
-        let (mut grew, mut phase) = (self.news.log.subscribe(), self.news.phase.subscribe());
-        if follow {
-            // A container without a shim writes nothing.
-            let _ = self.call(Request::WatchLog(true)).await;
-        }
-        loop {
-            grew.mark_unchanged();
-            let has_ended = matches!(*phase.borrow_and_update(), Phase::Exited(_));
-            let read = spawn_blocking(move || (reader.batch(LINES_MAX), reader)).await;
-            let (lines, back) = read.expect("reading a log does not panic");
-            reader = back;
-            let lines = lines.unwrap_or_else(|error| {
-                tracing::warn!(%error, "read {}", self.place.log().display());
-                Vec::new()
-            });
-            let found = !lines.is_empty();
-            for line in lines {
-                if sender.send(line).await.is_err() {
-                    return;
-                }
-            }
-            if found {
-                continue;
-            }
-            if !follow || has_ended {
-                return;
-            }
-            tokio::select! {
-                _ = grew.changed() => {}
-                _ = phase.changed() => {}
-                () = sender.closed() => return,
-            }
-        }
+        self.table().insert(entry.id.clone(), Arc::new(entry));
     }
 }
 
@@ -434,35 +319,4 @@ fn finish<T>(joined: Result<Result<T, Error>, tokio::task::JoinError>) -> Result
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-}
-
-/// Refuses what can be seen to be wrong before anything is made.
-fn check(spec: &Spec) -> Result<(), Error> {
-    let refuse = |reason: String| Err(Error::InvalidSpec { reason });
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if spec.id.is_empty() || spec.id.len() > 128 || spec.id.starts_with('.') || !spec.id.chars().all(is_plain)
-    {
-        return refuse(format!("id {:?} must be 1 to 128 letters, digits, `_`, `.` or `-`", spec.id));
-    }
-    if spec.args.is_empty() {
-        return refuse("no command is given, and the image names none".into());
-    }
-    if spec.layers.is_empty() {
-        return refuse("no layer is given; the root needs at least one directory".into());
-    }
-    let targets =
-        spec.mounts.iter().map(|mount| &mount.target).chain(spec.files.iter().map(|file| &file.target));
-    for target in targets {
-        if !target.is_absolute() || target.components().count() == 1 {
-            return refuse(format!("mount path {} must be absolute and not the root", target.display()));
-        }
-    }
-    for mount in &spec.mounts {
-        if let MountKind::Bind { source, .. } = &mount.kind
-            && !source.exists()
-        {
-            return Err(Error::BindSource { path: source.clone() });
-        }
-    }
-    shim::check_names(spec.capabilities_add.iter().chain(&spec.capabilities_drop)).or_else(refuse)
 }

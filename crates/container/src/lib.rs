@@ -8,7 +8,9 @@
 //! This crate never pulls or unpacks images (it gets layer directories), never configures networks (it gets the
 //! path of a network namespace) and knows no clusters, services or tasks.
 
+mod check;
 mod containers;
+mod entry;
 mod error;
 mod keeper;
 mod launch;

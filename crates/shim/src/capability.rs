@@ -110,7 +110,7 @@ impl Set {
 }
 
 /// Says which name of these is no capability.
-pub fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+pub(crate) fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     names.into_iter().try_for_each(|name| parse(std::slice::from_ref(name)).map(drop))
 }
 

@@ -9,6 +9,7 @@
 
 mod capability;
 pub mod cgroup;
+mod check;
 mod console;
 mod device_filter;
 mod devices;
@@ -36,8 +37,8 @@ pub mod talk;
 mod tree;
 mod user;
 
-pub use capability::check_names;
 pub use cgroup::favor_cgroup_moves;
+pub use check::check;
 pub use entry::shim_main;
 pub use log::{LogLine, LogStream};
 pub use pidfd::Pidfd;

@@ -127,14 +127,18 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// What a tmpfs is made with.
 #[derive(Debug, PartialEq, Eq)]
-struct Tmpfs {
+pub(crate) struct Tmpfs {
     flags: u64,
     /// Options that the file system itself reads.
     data: Vec<String>,
 }
 
 /// Reads options as `mount` takes them; later ones win.
-fn tmpfs_options(size_bytes: Option<u64>, mode: Option<u32>, options: &[String]) -> Result<Tmpfs, String> {
+pub(crate) fn tmpfs_options(
+    size_bytes: Option<u64>,
+    mode: Option<u32>,
+    options: &[String],
+) -> Result<Tmpfs, String> {
     // Options, the flags they touch, and what they make of them.
     const FLAGS: &[(&str, u64, u64)] = &[
         ("ro", flags::READ_ONLY, flags::READ_ONLY),
