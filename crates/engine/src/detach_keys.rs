@@ -1,5 +1,8 @@
 //! The keys that end a session and leave the program running.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use crate::Error;
 
 const DELETE: u8 = 127;
@@ -26,9 +29,9 @@ impl DetachKeys {
         keys.map(DetachKeys).ok_or_else(refuse)
     }
 
-    /// Returns what is typed to detach.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// Returns what is typed to detach, in base64.
+    pub(crate) fn to_base64(&self) -> String {
+        BASE64_STANDARD.encode(&self.0)
     }
 }
 
@@ -99,7 +102,7 @@ mod tests {
             ("ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_", &[0, 27, 28, 29, 30, 31]),
             ("x,DEL,Z", &[b'x', 127, b'Z']),
         ] {
-            assert_eq!(DetachKeys::parse(text).unwrap().as_bytes(), expected, "{text}");
+            assert_eq!(DetachKeys::parse(text).unwrap().0, expected, "{text}");
         }
         for text in ["ctrl-", "ctrl-A", "ctrl-pp", "alt-x", "a,", "é"] {
             let refused = DetachKeys::parse(text).unwrap_err();
