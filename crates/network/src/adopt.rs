@@ -3,36 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
-use crate::diff::Underlay;
+use crate::bridge::PerBridge;
 use crate::host::{Folders, Holding, Host, Slot, State, redirects};
 use crate::host_port::Reservation;
 use crate::namespace::{self, NamespaceHandle};
 use crate::netlink::link::links;
-use crate::netlink::route::addresses;
 use crate::netlink::{Protocol, Socket};
 use crate::nft::Table;
 use crate::overlay::OverlayNamespace;
-use crate::pool::Pool;
 use crate::record::Record;
-use crate::{Config, Error, bridge};
-
-/// Below this an overlay could not carry what every IPv4 host must take.
-const OVERLAY_MTU_MIN: u32 = 576;
-/// A loopback underlay has 65536 and more; devices take 16 bits.
-const MTU_MAX: u32 = 65_000;
-
-/// Returns how much of each packet VXLAN takes: Ethernet 14, VXLAN 8, UDP 8, and the IP header.
-const fn header_bytes(underlay: IpAddr) -> u32 {
-    match underlay {
-        IpAddr::V4(_) => 50,
-        IpAddr::V6(_) => 70,
-    }
-}
+use crate::{Bridge, Config, Error, bridge, underlay};
 
 /// Returns a number that an earlier run of this host hardly started from too.
 fn any_number() -> u32 {
@@ -42,32 +26,37 @@ fn any_number() -> u32 {
 impl Host {
     /// Opens the host the calling thread is on.
     pub(crate) fn open(config: Config) -> Result<Host, Error> {
-        let Config { run, underlay, bridge_subnet, vxlan_port } = config;
+        let Config { run, underlay, bridge_subnet, open_bridge_subnet, vxlan_port } = config;
         let folders = Folders::make(&run)?;
         let open = |protocol| {
             Socket::open(protocol).map_err(Error::kernel("open a netlink socket (root is needed)"))
         };
         let socket = open(Protocol::Route)?;
         let table = Table::new(open(Protocol::Netfilter)?);
-        let carrier = bridge::underlay_link(&links(&socket)?, &addresses(&socket)?, underlay)?;
-        let overlay_mtu = carrier.mtu.saturating_sub(header_bytes(underlay));
-        if overlay_mtu < OVERLAY_MTU_MIN {
-            return Err(Error::SmallMtu { link: carrier.index, mtu: carrier.mtu });
-        }
-        let mtu = carrier.mtu.min(u32::from(u16::MAX));
-        let (bridge, subnet) = bridge::ensure(&socket, bridge_subnet, mtu)?;
+        // Before anything is made: a wrong address leaves nothing behind.
+        let underlay = underlay.map(|address| underlay::find(&socket, address, vxlan_port)).transpose()?;
+        let mtu = bridge::outside_mtu(&socket, &links(&socket)?)?;
+        let made = PerBridge::make(|bridge| {
+            let wanted = match bridge {
+                Bridge::Closed => bridge_subnet,
+                Bridge::Open => open_bridge_subnet,
+            };
+            bridge::ensure(&socket, bridge, wanted, mtu)
+        })?;
+        let (bridges, pools) = made.unzip();
         let host = Host {
             folders,
             namespace: NamespaceHandle::of_this_thread()?,
             socket,
             table,
-            bridge,
+            bridges,
             bridge_mtu: mtu,
-            underlay: Underlay { address: underlay, port: vxlan_port, mtu: overlay_mtu.min(MTU_MAX) },
+            vxlan_port,
             interface_names: AtomicU32::new(any_number()),
             applying: Mutex::default(),
             state: Mutex::new(State {
-                pool: Pool::new(subnet),
+                pools,
+                underlay,
                 overlays: BTreeMap::new(),
                 containers: BTreeMap::new(),
             }),
@@ -89,15 +78,16 @@ impl Host {
                 Record::remove(&self.folders.records.join(&id))?;
             }
         }
-        let (subnet, ports) = {
+        let (subnets, ports) = {
             let state = self.state();
             let records = state.containers.values().filter_map(|slot| match slot {
                 Slot::Attached(holding) => Some(redirects(&holding.record)),
                 Slot::Busy => None,
             });
-            (state.pool.subnet(), records.flatten().collect::<Vec<_>>())
+            let subnets = Bridge::ALL.map(|bridge| (bridge, state.pools.of(bridge).subnet()));
+            (subnets, records.flatten().collect::<Vec<_>>())
         };
-        self.table.replace(bridge::NAME, subnet, &ports)
+        self.table.replace(&subnets, &ports)
     }
 
     fn adopt_overlay(&self, id: &str) -> Result<(), Error> {
@@ -129,7 +119,7 @@ impl Host {
         }
         let mut state = self.state();
         if let Some(address) = record.bridge_address {
-            state.pool.adopt(address);
+            state.pools.of_mut(record.uplink.bridge).adopt(address);
         }
         let ids = record.overlays.iter().map(|place| &place.network_id);
         let overlays: Vec<_> = ids.filter_map(|id| state.overlays.get(id).cloned()).collect();

@@ -1,31 +1,101 @@
-//! The node's own bridge `drover0`: finding a free range for it, and making it.
+//! The host's own bridges `drover0` and `drover1`: finding free ranges for them, and making them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use crate::namespace::set_option;
 use crate::netlink::link::{self, Link};
-use crate::netlink::route::{LinkAddress, addresses, destinations};
+use crate::netlink::route::{LinkAddress, addresses, default_link, destinations};
 use crate::netlink::{Batch, Socket};
+use crate::pool::Pool;
 use crate::{Error, Ipv4Net, mac_of};
 
-/// The bridge's name in each host.
-pub(crate) const NAME: &str = "drover0";
-
-/// Finds the link that has the node's address.
-pub(crate) fn underlay_link(
-    links: &[Link],
-    addresses: &[LinkAddress],
-    address: IpAddr,
-) -> Result<Link, Error> {
-    let owner = addresses.iter().find(|found| found.address == address);
-    let found = owner.and_then(|owner| links.iter().find(|link| link.index == owner.link));
-    found.cloned().ok_or(Error::NoUnderlay { address })
+/// Is one of a host's own bridges; containers of different ones do not reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Bridge {
+    /// `drover0`, for containers that have overlays to reach each other: on it they do not.
+    #[default]
+    Closed,
+    /// `drover1`, whose containers reach each other.
+    Open,
 }
 
-/// Makes the bridge, or takes over the one that is there, and returns its index and range.
-pub(crate) fn ensure(socket: &Socket, wanted: Ipv4Net, mtu: u32) -> Result<(u32, Ipv4Net), Error> {
+impl Bridge {
+    pub(crate) const ALL: [Bridge; 2] = [Bridge::Closed, Bridge::Open];
+
+    /// Returns the name of its link.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Bridge::Closed => "drover0",
+            Bridge::Open => "drover1",
+        }
+    }
+
+    /// Returns the word for it in records.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Bridge::Closed => "closed",
+            Bridge::Open => "open",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Bridge> {
+        Bridge::ALL.into_iter().find(|bridge| bridge.word() == word)
+    }
+}
+
+/// Is something that each bridge has.
+#[derive(Debug)]
+pub(crate) struct PerBridge<T> {
+    closed: T,
+    open: T,
+}
+
+impl<T> PerBridge<T> {
+    pub(crate) fn make(mut make: impl FnMut(Bridge) -> Result<T, Error>) -> Result<PerBridge<T>, Error> {
+        Ok(PerBridge { closed: make(Bridge::Closed)?, open: make(Bridge::Open)? })
+    }
+
+    pub(crate) fn of(&self, bridge: Bridge) -> &T {
+        match bridge {
+            Bridge::Closed => &self.closed,
+            Bridge::Open => &self.open,
+        }
+    }
+
+    pub(crate) fn of_mut(&mut self, bridge: Bridge) -> &mut T {
+        match bridge {
+            Bridge::Closed => &mut self.closed,
+            Bridge::Open => &mut self.open,
+        }
+    }
+}
+
+impl<A, B> PerBridge<(A, B)> {
+    pub(crate) fn unzip(self) -> (PerBridge<A>, PerBridge<B>) {
+        let PerBridge { closed, open } = self;
+        (PerBridge { closed: closed.0, open: open.0 }, PerBridge { closed: closed.1, open: open.1 })
+    }
+}
+
+/// Returns the MTU of the link that leads to the world outside, which bridges need to know as nobody else tells
+/// containers.
+pub(crate) fn outside_mtu(socket: &Socket, links: &[Link]) -> Result<u32, Error> {
+    /// That of Ethernet.
+    const MTU_USUAL: u32 = 1500;
+    let outside = default_link(socket)?.and_then(|index| links.iter().find(|link| link.index == index));
+    Ok(outside.map_or(MTU_USUAL, |link| link.mtu.min(u32::from(u16::MAX))))
+}
+
+/// Makes a bridge, or takes over the one that is there, and returns its index and addresses.
+pub(crate) fn ensure(
+    socket: &Socket,
+    bridge: Bridge,
+    wanted: Ipv4Net,
+    mtu: u32,
+) -> Result<(u32, Pool), Error> {
+    let name = bridge.name();
     let links = link::links(socket)?;
-    let present = link::named(&links, NAME).map(|link| link.index);
+    let present = link::named(&links, name).map(|link| link.index);
     let all = addresses(socket)?;
     let current = all.iter().find(|found| Some(found.link) == present).and_then(|found| found.v4());
     let net = match current {
@@ -34,18 +104,18 @@ pub(crate) fn ensure(socket: &Socket, wanted: Ipv4Net, mtu: u32) -> Result<(u32,
     };
     let mut batch = Batch::default();
     if present.is_none() {
-        batch.add_link("make the bridge", link::bridge(NAME, mtu, mac_of(net.address())));
-        batch.send(socket, NAME)?;
+        batch.add_link("make the bridge", link::bridge(name, mtu, mac_of(net.address())));
+        batch.send(socket, name)?;
         batch = Batch::default();
     }
     let links = link::links(socket)?;
-    let gone = || Error::kernel(format!("find {NAME}"))(std::io::ErrorKind::NotFound.into());
-    let index = link::named(&links, NAME).ok_or_else(gone)?.index;
+    let gone = || Error::kernel(format!("find {name}"))(std::io::ErrorKind::NotFound.into());
+    let index = link::named(&links, name).ok_or_else(gone)?.index;
     batch.add_address(index, net);
     batch.set_link("bring up the bridge", link::up(index));
-    batch.send(socket, NAME)?;
-    set_kernel_options()?;
-    Ok((index, net.network()))
+    batch.send(socket, name)?;
+    set_kernel_options(name)?;
+    Ok((index, Pool::new(net.network())))
 }
 
 /// Tells whether the packet filter sees frames that pass from port to port.
@@ -59,9 +129,9 @@ pub(crate) fn is_filtered() -> bool {
 }
 
 /// Turns on forwarding, and answers to the host's own clients that use 127.0.0.1.
-fn set_kernel_options() -> Result<(), Error> {
+fn set_kernel_options(name: &str) -> Result<(), Error> {
     set_option("net/ipv4/ip_forward", "1")?;
-    set_option("net/ipv4/conf/drover0/route_localnet", "1")
+    set_option(&format!("net/ipv4/conf/{name}/route_localnet"), "1")
 }
 
 fn taken(socket: &Socket, addresses: &[LinkAddress]) -> Result<Vec<Ipv4Net>, Error> {

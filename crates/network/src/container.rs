@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::bridge;
+use crate::bridge::Bridge;
 use crate::host_port::HostPort;
 use crate::namespace::{self, NamespaceHandle};
 use crate::netlink::link::{self, Veth, links};
@@ -39,13 +39,41 @@ pub struct OverlayAddress {
     pub mac: Mac,
 }
 
+/// Says how a container is on one of the host's own bridges, if it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Uplink {
+    /// The bridge.
+    pub bridge: Bridge,
+    /// The container's hardware address there; one made from its address if absent.
+    pub mac: Option<Mac>,
+}
+
+/// Is a container's interface on one of the host's own bridges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgeInterface {
+    /// The bridge.
+    pub bridge: Bridge,
+    /// Its name inside the container.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The length of the bridge's prefix.
+    pub prefix: u8,
+    /// The host's address on the bridge.
+    pub gateway: Ipv4Addr,
+    /// Its hardware address.
+    pub mac: Mac,
+}
+
 /// Is what a container was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attached {
-    /// Its network namespace, for `setns`.
+    /// Its network namespace, for `setns`, also of containers that share it.
     pub namespace: PathBuf,
-    /// Its address on the node's own bridge.
+    /// Its address on the host's own bridge.
     pub bridge_address: Option<Ipv4Addr>,
+    /// Its interface on the host's own bridge; without one, and without overlays, it has its loopback alone.
+    pub interface: Option<BridgeInterface>,
     /// The ports of this host that lead to it, with the ones the kernel chose.
     pub host_ports: Vec<HostPort>,
 }
@@ -53,6 +81,7 @@ pub struct Attached {
 /// Is the host's side of a container's interfaces.
 pub(crate) struct Host<'a> {
     pub(crate) socket: &'a Socket,
+    pub(crate) uplink: Uplink,
     pub(crate) bridge: u32,
     pub(crate) mtu: u32,
     pub(crate) gateway: Ipv4Addr,
@@ -118,7 +147,11 @@ impl Build<'_> {
             link::await_up(socket, name)?;
         }
         // The bridge itself goes up with its first port.
-        if self.bridge_address.is_some() { link::await_up(self.host.socket, bridge::NAME) } else { Ok(()) }
+        if self.bridge_address.is_some() {
+            link::await_up(self.host.socket, self.host.uplink.bridge.name())
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes each pair of interfaces with its far end already inside and named.
@@ -164,18 +197,19 @@ impl Build<'_> {
             bridge: self.host.bridge,
             mtu: self.host.mtu,
             inside_name: &name,
-            inside_mac: mac_of(address),
+            inside_mac: self.host.uplink.mac.unwrap_or(mac_of(address)),
             inside: inside.fd(),
         };
         let mut batch = Batch::default();
         batch.add_link("make an interface", veth.message());
+        let bridge = self.host.uplink.bridge;
         if self.host.isolate {
             batch.set_link("isolate an interface", link::isolated_port(&outside));
         } else {
             // A container may use its own published port.
             batch.set_link("let an interface answer itself", link::hairpin_port(&outside));
         }
-        batch.send(self.host.socket, &format!("{} on {}", self.whom(), bridge::NAME))?;
+        batch.send(self.host.socket, &format!("{} on {}", self.whom(), bridge.name()))?;
         let address =
             Ipv4Net::new(address, self.host.prefix).expect("the length is that of the bridge's range");
         let outside = (outside, self.host.socket);

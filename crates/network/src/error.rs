@@ -45,16 +45,19 @@ pub enum Error {
         /// Its MTU.
         mtu: u32,
     },
-    /// Every private range for the node's bridge collides with a route of the host.
+    /// Overlays are wanted before this node was given the address that they need.
+    #[error("this node has no address for networks that span nodes yet")]
+    NotConnected,
+    /// Every private range for a bridge collides with a route of the host.
     #[error(
-        "no free range for the bridge drover0: {wanted} and all others overlap with routes of this host; set another"
+        "no free range for a bridge: {wanted} and all others overlap with routes of this host; set another"
     )]
     NoFreeSubnet {
         /// The range that was asked for.
         wanted: Ipv4Net,
     },
-    /// The node's bridge has no address left.
-    #[error("no address is left in {subnet} of the bridge drover0")]
+    /// A bridge has no address left.
+    #[error("no address is left in {subnet}, the range of this host's bridge")]
     NoFreeAddress {
         /// The bridge's range.
         subnet: Ipv4Net,
@@ -85,9 +88,17 @@ pub enum Error {
         /// The container's id.
         container: String,
     },
-    /// A published port is taken by another container or process.
-    #[error("port {port} is already in use on this host")]
+    /// A published port is taken by another container or process; Docker's users know the text.
+    #[error("Bind for {} failed: port is already allocated", .port.split('/').next().unwrap_or(.port))]
     PortInUse {
+        /// Host address, port and protocol, as a user writes them.
+        port: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A published port cannot be had, for a reason other than that it is taken.
+    #[error("failed to bind host port {port}")]
+    PortRefused {
         /// Host address, port and protocol, as a user writes them.
         port: String,
         /// The kernel's answer.

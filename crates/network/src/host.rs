@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::bridge::{self, PerBridge};
 use crate::container::{self, Build};
 use crate::diff::{Underlay, check};
 use crate::host_port::Reservation;
@@ -16,7 +17,10 @@ use crate::nft::{Endpoint, Published, Table};
 use crate::overlay::OverlayNamespace;
 use crate::pool::Pool;
 use crate::record::Record;
-use crate::{Attached, Attachment, Error, HostPort, Ipv4Net, Overlay, bridge};
+use crate::{
+    Attached, Attachment, Bridge, BridgeInterface, Error, HostPort, Ipv4Net, Overlay, Uplink, mac_of,
+    underlay,
+};
 
 /// Is one host; all its methods but the simplest block, and must be called on a thread that is on the host.
 #[derive(Debug)]
@@ -25,9 +29,10 @@ pub(crate) struct Host {
     pub(crate) namespace: NamespaceHandle,
     pub(crate) socket: Socket,
     pub(crate) table: Table,
-    pub(crate) bridge: u32,
+    /// The indices of the bridges' links.
+    pub(crate) bridges: PerBridge<u32>,
     pub(crate) bridge_mtu: u32,
-    pub(crate) underlay: Underlay,
+    pub(crate) vxlan_port: u16,
     pub(crate) interface_names: AtomicU32,
     /// Held while overlays are made or removed, so that two calls never build the same one.
     pub(crate) applying: Mutex<()>,
@@ -43,7 +48,9 @@ pub(crate) struct Folders {
 
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) pool: Pool,
+    pub(crate) pools: PerBridge<Pool>,
+    /// Absent while this node is connected to no others.
+    pub(crate) underlay: Option<Underlay>,
     pub(crate) overlays: BTreeMap<String, Arc<OverlayNamespace>>,
     pub(crate) containers: BTreeMap<String, Slot>,
 }
@@ -87,37 +94,53 @@ impl Host {
     pub(crate) fn attached(&self) -> BTreeMap<String, Attached> {
         let state = self.state();
         let attached = state.containers.iter().filter_map(|(id, slot)| match slot {
-            Slot::Attached(holding) => Some((id.clone(), self.describe(id, &holding.record))),
+            Slot::Attached(holding) => Some((id.clone(), self.describe(&state.pools, id, &holding.record))),
             Slot::Busy => None,
         });
         attached.collect()
     }
 
-    pub(crate) fn bridge_subnet(&self) -> Ipv4Net {
-        self.state().pool.subnet()
+    pub(crate) fn bridge_subnet(&self, bridge: Bridge) -> Ipv4Net {
+        self.state().pools.of(bridge).subnet()
     }
 
-    pub(crate) fn describe(&self, id: &str, record: &Record) -> Attached {
+    fn describe(&self, pools: &PerBridge<Pool>, id: &str, record: &Record) -> Attached {
+        let Uplink { bridge, mac } = record.uplink;
+        let pool = pools.of(bridge);
+        let interface = record.bridge_address.map(|address| BridgeInterface {
+            bridge,
+            name: format!("eth{}", record.overlays.len()),
+            address,
+            prefix: pool.subnet().prefix(),
+            gateway: pool.gateway(),
+            mac: mac.unwrap_or(mac_of(address)),
+        });
         Attached {
             namespace: self.folders.namespaces.join(id),
             bridge_address: record.bridge_address,
+            interface,
             host_ports: record.host_ports.iter().map(|(_, given)| *given).collect(),
         }
     }
 
-    pub(crate) fn attach(&self, id: &str, attachment: &Attachment) -> Result<Attached, Error> {
+    pub(crate) fn attach(
+        &self,
+        id: &str,
+        attachment: &Attachment,
+        uplink: Uplink,
+    ) -> Result<Attached, Error> {
         let path = namespace::path(&self.folders.namespaces, id)?;
         if let Some(former) = self.occupy(id)? {
-            if former.record.answers(attachment) {
-                let attached = self.describe(id, &former.record);
+            if former.record.answers(attachment, uplink) {
+                let attached = self.describe(&self.state().pools, id, &former.record);
                 self.settle(id, Some(former));
                 return Ok(attached);
             }
             self.dismantle(id, *former)?;
         }
-        match self.build(id, &path, attachment) {
+        match self.build(id, &path, attachment, uplink) {
             Ok(holding) => {
-                let attached = self.describe(id, &holding.record);
+                let attached = self.describe(&self.state().pools, id, &holding.record);
                 self.settle(id, Some(Box::new(holding)));
                 Ok(attached)
             }
@@ -154,7 +177,13 @@ impl Host {
         };
     }
 
-    fn build(&self, id: &str, path: &Path, attachment: &Attachment) -> Result<Holding, Error> {
+    fn build(
+        &self,
+        id: &str,
+        path: &Path,
+        attachment: &Attachment,
+        uplink: Uplink,
+    ) -> Result<Holding, Error> {
         let mut reservations = Vec::new();
         let mut host_ports: Vec<(HostPort, HostPort)> = Vec::new();
         for asked in &attachment.host_ports {
@@ -163,8 +192,9 @@ impl Host {
             host_ports.push((*asked, given));
         }
         let needs_bridge = attachment.egress || !attachment.host_ports.is_empty();
-        let (bridge_address, overlays) = self.take_places(attachment, needs_bridge)?;
-        let record = Record { bridge_address, overlays: attachment.overlays.clone(), host_ports };
+        let bridge = needs_bridge.then_some(uplink.bridge);
+        let (bridge_address, overlays) = self.take_places(attachment, bridge)?;
+        let record = Record { uplink, bridge_address, overlays: attachment.overlays.clone(), host_ports };
         let holding = Holding { record, _reservations: reservations, overlays };
         match self.build_kernel_side(id, path, &holding) {
             Ok(()) => Ok(holding),
@@ -175,11 +205,11 @@ impl Host {
         }
     }
 
-    /// Takes an address on the bridge and a place in each overlay.
+    /// Takes an address on a bridge and a place in each overlay.
     fn take_places(
         &self,
         attachment: &Attachment,
-        needs_bridge: bool,
+        bridge: Option<Bridge>,
     ) -> Result<(Option<Ipv4Addr>, Vec<Arc<OverlayNamespace>>), Error> {
         let mut state = self.state();
         let find = |id: &String| {
@@ -188,24 +218,28 @@ impl Host {
         };
         let overlays: Vec<_> =
             attachment.overlays.iter().map(|place| find(&place.network_id)).collect::<Result<_, _>>()?;
-        let address = if needs_bridge { Some(state.pool.take()?) } else { None };
+        let address = bridge.map(|bridge| state.pools.of_mut(bridge).take()).transpose()?;
         overlays.iter().for_each(|overlay| overlay.join());
         Ok((address, overlays))
     }
 
     fn build_kernel_side(&self, id: &str, path: &Path, holding: &Holding) -> Result<(), Error> {
+        let record = &holding.record;
+        let bridge = record.uplink.bridge;
         let (gateway, prefix) = {
             let state = self.state();
-            (state.pool.gateway(), state.pool.subnet().prefix())
+            let pool = state.pools.of(bridge);
+            (pool.gateway(), pool.subnet().prefix())
         };
-        let record = &holding.record;
         let host = container::Host {
             socket: &self.socket,
-            bridge: self.bridge,
+            uplink: record.uplink,
+            bridge: *self.bridges.of(bridge),
             mtu: self.bridge_mtu,
             gateway,
             prefix,
-            isolate: !bridge::is_filtered(),
+            // Asked here, as the thread leaves the host to build.
+            isolate: bridge == Bridge::Closed && !bridge::is_filtered(),
             names: &self.interface_names,
         };
         let overlays = holding.overlays.iter().cloned().zip(record.overlays.iter().cloned()).collect();
@@ -224,7 +258,7 @@ impl Host {
         {
             let mut state = self.state();
             if let Some(address) = holding.record.bridge_address {
-                state.pool.free(address);
+                state.pools.of_mut(holding.record.uplink.bridge).free(address);
             }
             holding.overlays.iter().for_each(|overlay| overlay.leave());
         }
@@ -236,6 +270,10 @@ impl Host {
 
     pub(crate) fn apply(&self, wanted: &[Overlay]) -> Result<(), Error> {
         check(wanted)?;
+        let underlay = self.state().underlay;
+        if underlay.is_none() && !wanted.is_empty() {
+            return Err(Error::NotConnected);
+        }
         for overlay in wanted {
             namespace::path(&self.folders.overlays, &overlay.network_id)?;
         }
@@ -254,10 +292,10 @@ impl Host {
         drop(applying);
         let mut result = self.remove_left_over();
         let _applying = self.applying();
-        for overlay in wanted {
+        for (overlay, underlay) in wanted.iter().zip(underlay.iter().cycle()) {
             let applied = self
                 .overlay(&overlay.network_id)
-                .and_then(|namespace| namespace.apply(overlay, &self.underlay, &self.socket));
+                .and_then(|namespace| namespace.apply(overlay, underlay, &self.socket));
             result = result.and(applied);
         }
         result
@@ -291,6 +329,33 @@ impl Host {
         self.applying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn connect(&self, underlay: Option<IpAddr>) -> Result<(), Error> {
+        let found =
+            underlay.map(|address| underlay::find(&self.socket, address, self.vxlan_port)).transpose()?;
+        self.state().underlay = found;
+        Ok(())
+    }
+
+    /// Removes the overlays and the containers that are there for them; those of the open bridge stay.
+    pub(crate) fn disconnect(&self) -> Result<(), Error> {
+        let ids: Vec<_> = {
+            let state = self.state();
+            let closed = state.containers.iter().filter(|(_, slot)| match slot {
+                Slot::Attached(holding) => {
+                    let Record { uplink, bridge_address, overlays, .. } = &holding.record;
+                    uplink.bridge == Bridge::Closed && (bridge_address.is_some() || !overlays.is_empty())
+                }
+                Slot::Busy => false,
+            });
+            closed.map(|(id, _)| id.clone()).collect()
+        };
+        let detached = ids.iter().map(|id| self.detach(id)).fold(Ok(()), Result::and);
+        self.state().overlays.values().for_each(|overlay| overlay.unwant());
+        let removed = self.remove_left_over();
+        self.state().underlay = None;
+        detached.and(removed)
+    }
+
     pub(crate) fn destroy(&self) -> Result<(), Error> {
         let ids: Vec<_> = self.state().containers.keys().cloned().collect();
         let mut result = ids.iter().map(|id| self.detach(id)).fold(Ok(()), Result::and);
@@ -298,8 +363,10 @@ impl Host {
         result = result.and(self.remove_left_over());
         result = result.and(self.table.remove());
         let mut batch = Batch::default();
-        batch.remove_link("remove the bridge", link::by_name(bridge::NAME));
-        result = result.and(batch.send(&self.socket, bridge::NAME));
+        for bridge in Bridge::ALL {
+            batch.remove_link("remove a bridge", link::by_name(bridge.name()));
+        }
+        result = result.and(batch.send(&self.socket, "this host"));
         for folder in [&self.folders.namespaces, &self.folders.overlays, &self.folders.records] {
             if let Err(source) = fs::remove_dir_all(folder) {
                 result = result.and(Err(Error::file("remove", folder)(source)));

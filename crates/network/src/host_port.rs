@@ -81,7 +81,13 @@ pub(crate) enum Reservation {
 impl Reservation {
     /// Takes a port, or a free one for port 0, in the calling thread's namespace.
     pub(crate) fn take(wanted: &HostPort) -> Result<(Reservation, HostPort), Error> {
-        let refused = |source| Error::PortInUse { port: wanted.to_string(), source };
+        let refused = |source: io::Error| {
+            let port = wanted.to_string();
+            match source.kind() {
+                io::ErrorKind::AddrInUse => Error::PortInUse { port, source },
+                _ => Error::PortRefused { port, source },
+            }
+        };
         let end = Instant::now() + LINGERING;
         let reservation = loop {
             match Reservation::bind(wanted) {

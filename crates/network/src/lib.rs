@@ -1,5 +1,5 @@
-//! Gives containers their networks on this host: the node's own bridge with egress and published ports, and
-//! overlays that reach containers on other nodes.
+//! Gives containers their networks on this host: the host's own bridges with egress and published ports, and
+//! overlays that reach containers on other nodes once the node has an address towards them.
 //!
 //! [`Network`] owns everything it makes on one host. [`Network::apply`] takes the wanted [`Overlay`]s and sends the
 //! kernel only the difference; [`Network::attach`] builds a container's namespace with its interfaces and returns its
@@ -26,9 +26,11 @@ mod nft;
 mod overlay;
 mod pool;
 mod record;
+mod underlay;
 
 pub use address::{Ipv4Net, Mac, ParseNetError, mac_of};
-pub use container::{Attached, Attachment, OverlayAddress};
+pub use bridge::Bridge;
+pub use container::{Attached, Attachment, BridgeInterface, OverlayAddress, Uplink};
 pub use diff::{Overlay, Peer};
 pub use error::Error;
 pub use host_port::{HostPort, Protocol};

@@ -6,11 +6,12 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use crate::host_port::Protocol;
-use crate::{Attachment, Error, HostPort, Mac, OverlayAddress};
+use crate::{Attachment, Bridge, Error, HostPort, Mac, OverlayAddress, Uplink};
 
 /// Is what a container was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
+    pub(crate) uplink: Uplink,
     pub(crate) bridge_address: Option<Ipv4Addr>,
     pub(crate) overlays: Vec<OverlayAddress>,
     /// As asked for and as given; they differ where the kernel chose the port.
@@ -19,9 +20,10 @@ pub(crate) struct Record {
 
 impl Record {
     /// Tells whether the container has what is asked for.
-    pub(crate) fn answers(&self, attachment: &Attachment) -> bool {
+    pub(crate) fn answers(&self, attachment: &Attachment, uplink: Uplink) -> bool {
         let Attachment { overlays, egress, host_ports } = attachment;
         self.overlays == *overlays
+            && self.uplink == uplink
             && self.bridge_address.is_some() == (*egress || !host_ports.is_empty())
             && self.host_ports.iter().map(|(asked, _)| asked).eq(host_ports)
     }
@@ -56,9 +58,12 @@ impl Record {
 
     fn to_text(&self) -> String {
         let mut lines = Vec::new();
+        let Uplink { bridge, mac } = self.uplink;
+        lines.push(format!("on {}\n", bridge.word()));
+        lines.extend(mac.map(|mac| format!("mac {}\n", format_mac(mac))));
         lines.extend(self.bridge_address.map(|address| format!("bridge {address}\n")));
         for OverlayAddress { network_id, address, prefix, mac } in &self.overlays {
-            let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+            let mac = format_mac(*mac);
             lines.push(format!("overlay {network_id} {address} {prefix} {mac}\n"));
         }
         for (asked, given) in &self.host_ports {
@@ -74,11 +79,16 @@ impl Record {
     }
 
     fn from_text(text: &str) -> Option<Record> {
-        let mut record = Record { bridge_address: None, overlays: Vec::new(), host_ports: Vec::new() };
+        // Records without a line for it are of a time when there was one bridge.
+        let uplink = Uplink::default();
+        let mut record =
+            Record { uplink, bridge_address: None, overlays: Vec::new(), host_ports: Vec::new() };
         for line in text.lines() {
             let words: Vec<_> = line.split(' ').collect();
             match words[..] {
                 ["end"] => return Some(record),
+                ["on", bridge] => record.uplink.bridge = Bridge::from_word(bridge)?,
+                ["mac", mac] => record.uplink.mac = Some(parse_mac(mac)?),
                 ["bridge", address] => record.bridge_address = Some(address.parse().ok()?),
                 ["overlay", network, address, prefix, mac] => record.overlays.push(OverlayAddress {
                     network_id: network.to_owned(),
@@ -103,6 +113,10 @@ impl Record {
     }
 }
 
+fn format_mac(mac: Mac) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
 fn parse_mac(text: &str) -> Option<Mac> {
     let bytes: Option<Vec<u8>> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
     bytes?.try_into().ok()
@@ -116,6 +130,7 @@ mod tests {
         let asked =
             HostPort { host_ip: Ipv4Addr::UNSPECIFIED, published: 0, target: 80, protocol: Protocol::Tcp };
         Record {
+            uplink: Uplink { bridge: Bridge::Open, mac: Some([2, 0, 0, 0, 0, 7]) },
             bridge_address: Some(Ipv4Addr::new(172, 31, 0, 2)),
             overlays: vec![OverlayAddress {
                 network_id: "n1".into(),
@@ -159,8 +174,9 @@ mod tests {
             host_ports: record.host_ports.iter().map(|(asked, _)| *asked).collect(),
         };
 
-        assert!(record.answers(&attachment));
+        assert!(record.answers(&attachment, record.uplink));
+        assert!(!record.answers(&attachment, Uplink::default()));
         attachment.host_ports[0].published = 40000;
-        assert!(!record.answers(&attachment));
+        assert!(!record.answers(&attachment, record.uplink));
     }
 }

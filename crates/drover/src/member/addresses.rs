@@ -10,7 +10,7 @@ pub const PORT_DEFAULT: u16 = 2377;
 /// Where managers listen unless told otherwise.
 const LISTEN_DEFAULT: &str = "0.0.0.0:2377";
 /// Links whose addresses are never advertised: they lead to this host's own containers.
-const OWN_LINKS: [&str; 3] = ["drover0", "docker0", "docker_gwbridge"];
+const OWN_LINKS: [&str; 4] = ["drover0", "drover1", "docker0", "docker_gwbridge"];
 
 /// The addresses of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

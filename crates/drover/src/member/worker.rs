@@ -35,7 +35,7 @@ impl Worker {
         place: &Place,
         is_manager: bool,
     ) -> anyhow::Result<Self> {
-        let config = network::Config::new(means.exec_root.join("net"), place.addresses.data_path);
+        let config = network::Config::new(means.exec_root.join("net"), Some(place.addresses.data_path));
         let network = tokio::task::spawn_blocking(move || Network::open(config))
             .await
             .context("open this host's network")?

@@ -249,3 +249,29 @@ pub(crate) fn destinations(socket: &Socket) -> Result<Vec<Ipv4Net>, Error> {
     listed.map_err(Error::kernel("list the routes"))?;
     Ok(found)
 }
+
+/// Returns the link that the default route of the socket's namespace leads over, the preferred one of several.
+pub(crate) fn default_link(socket: &Socket) -> Result<Option<u32>, Error> {
+    const FIXED_BYTES: usize = 12;
+    const RTA_OIF: u16 = 4;
+    const RTA_PRIORITY: u16 = 6;
+    /// The kernel's number of the table that ordinary routes are in.
+    const RT_TABLE_MAIN: u8 = 254;
+    let mut found: Option<(u32, u32)> = None;
+    let request = list_request(Message::GetRoute(RouteMessageBuilder::<Ipv4Addr>::new().build()));
+    let listed = socket.list(request, |_, payload| {
+        if payload.get(1) != Some(&0) || payload.get(4) != Some(&RT_TABLE_MAIN) {
+            return;
+        }
+        let field = |wanted| {
+            let field = Attributes::after(FIXED_BYTES, payload).find(|(kind, _)| *kind == wanted);
+            field.and_then(|(_, value)| u32_at(value, 0))
+        };
+        if let Some(link) = field(RTA_OIF) {
+            let candidate = (field(RTA_PRIORITY).unwrap_or(0), link);
+            found = Some(found.map_or(candidate, |found| found.min(candidate)));
+        }
+    });
+    listed.map_err(Error::kernel("list the routes"))?;
+    Ok(found.map(|(_, link)| link))
+}

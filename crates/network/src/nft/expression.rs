@@ -36,6 +36,8 @@ pub(super) enum Field {
     DestinationKind,
     /// The connection's status bits.
     ConnectionStatus,
+    /// What the packet is to its connection.
+    ConnectionState,
 }
 
 /// Is one step of a rule; a comparison that fails ends the rule.
@@ -44,6 +46,7 @@ pub(super) enum Expression<'a> {
     Load(Field, Register),
     Mask(Register, [u8; 4]),
     Equal(Register, &'a [u8]),
+    Differ(Register, &'a [u8]),
     /// Looks up the key that starts at the first register, ends the rule if it is absent, and puts the value there.
     Look(&'a str, Register),
     /// Sends the connection to the address and port that start at the register.
@@ -68,10 +71,10 @@ impl Expression<'_> {
                 Field::Protocol | Field::InputName | Field::OutputName => "meta",
                 Field::Source | Field::Destination | Field::DestinationPort => "payload",
                 Field::DestinationKind => "fib",
-                Field::ConnectionStatus => "ct",
+                Field::ConnectionStatus | Field::ConnectionState => "ct",
             },
             Expression::Mask(..) => "bitwise",
-            Expression::Equal(..) => "cmp",
+            Expression::Equal(..) | Expression::Differ(..) => "cmp",
             Expression::Look(..) => "lookup",
             Expression::Redirect(_) => "nat",
             Expression::Masquerade => "masq",
@@ -93,6 +96,12 @@ impl Expression<'_> {
                 const NFT_CMP_EQ: u32 = 0;
                 data.number(1, register.0);
                 data.number(2, NFT_CMP_EQ);
+                data.value(3, value);
+            }
+            Expression::Differ(register, value) => {
+                const NFT_CMP_NEQ: u32 = 1;
+                data.number(1, register.0);
+                data.number(2, NFT_CMP_NEQ);
                 data.value(3, value);
             }
             Expression::Look(map, register) => {
@@ -132,6 +141,7 @@ fn load(data: &mut Attributes<'_>, field: Field, to: Register) {
         Field::OutputName => meta(7),
         // The key "status"; the attributes are laid out as those of "meta".
         Field::ConnectionStatus => meta(2),
+        Field::ConnectionState => meta(0),
         Field::Source => payload(data, to, NETWORK_HEADER, 12, 4),
         Field::Destination => payload(data, to, NETWORK_HEADER, 16, 4),
         Field::DestinationPort => payload(data, to, TRANSPORT_HEADER, 2, 2),

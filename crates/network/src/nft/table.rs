@@ -1,20 +1,24 @@
-//! The host's table `drover`: egress of the node's bridge, published ports, and what guards them.
+//! The host's table `drover`: egress of the host's bridges, published ports, and what guards them.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::encoder::{Hook, Map, Transaction};
-use super::expression::Expression::{Accept, Drop, Equal, Jump, Load, Look, Mask, Masquerade, Redirect};
+use super::expression::Expression::{
+    self, Accept, Differ, Drop, Equal, Jump, Load, Look, Mask, Masquerade, Redirect,
+};
 use super::expression::{Field, Register, link_name, mask};
 use crate::host_port::Protocol;
 use crate::netlink::Socket;
-use crate::{Error, Ipv4Net};
+use crate::{Bridge, Error, Ipv4Net};
 
 const TABLE: &str = "drover";
 const PUBLISHED: &str = "published";
 /// The number the kernel's routing gives to destinations that are this host itself.
 const RTN_LOCAL: u32 = 2;
 /// The bit of connections whose destination was rewritten.
-const IPS_DST_NAT: u32 = 1 << 5;
+const IPS_DST_NAT: [u8; 4] = (1_u32 << 5).to_ne_bytes();
+/// The bit of packets that begin a connection.
+const CT_STATE_NEW: [u8; 4] = (1_u32 << 3).to_ne_bytes();
 
 const TYPE_ADDRESS: u32 = 7;
 const TYPE_PROTOCOL: u32 = 12;
@@ -73,8 +77,7 @@ impl Table {
     /// Puts the whole table in place of whatever it was, in one transaction.
     pub(crate) fn replace(
         &self,
-        bridge: &str,
-        subnet: Ipv4Net,
+        subnets: &[(Bridge, Ipv4Net)],
         ports: &[(Published, Endpoint)],
     ) -> Result<(), Error> {
         let mut transaction = Transaction::new(TABLE);
@@ -85,8 +88,8 @@ impl Table {
         transaction.add_map(&PORTS);
         transaction.add_map(&PORTS_AT);
         add_published(&mut transaction);
-        add_egress(&mut transaction, bridge, subnet);
-        add_guards(&mut transaction, bridge);
+        add_egress(&mut transaction, subnets);
+        add_guards(&mut transaction);
         put_elements(&mut transaction, ports);
         transaction.commit(&self.socket, "set up the nftables table drover")
     }
@@ -186,67 +189,81 @@ fn add_published(transaction: &mut Transaction) {
 }
 
 /// Gives containers the host's address outside, and makes answers come back the way the question went.
-fn add_egress(transaction: &mut Transaction, bridge: &str, subnet: Ipv4Net) {
+fn add_egress(transaction: &mut Transaction, subnets: &[(Bridge, Ipv4Net)]) {
     let register = Register::FIRST;
-    let bridge = link_name(bridge);
-    let subnet = subnet.network();
     transaction.add_chain("postrouting", Some(POSTROUTING));
-    transaction.add_rule(
-        "postrouting",
-        &[
-            Load(Field::Source, register),
-            Mask(register, mask(subnet)),
-            Equal(register, &subnet.address().octets()),
-            Masquerade,
-        ],
-    );
-    // A client on the host that used 127.0.0.1 could not be answered by the container.
-    transaction.add_rule(
-        "postrouting",
-        &[
-            Load(Field::OutputName, register),
-            Equal(register, &bridge),
+    for (bridge, subnet) in subnets {
+        let name = link_name(bridge.name());
+        let (mask, base) = (mask(*subnet), subnet.network().address().octets());
+        let from_container = [Load(Field::Source, register), Mask(register, mask), Equal(register, &base)];
+        let outwards = [Load(Field::OutputName, register), Differ(register, &name)];
+        transaction.add_rule("postrouting", &[&from_container[..], &outwards, &[Masquerade]].concat());
+        // To its neighbour a container is itself, unless the neighbour's answer would miss the host that redirected.
+        let back = [Load(Field::OutputName, register), Equal(register, &name)];
+        let neighbourly = [&from_container[..], &back, &REDIRECTED, &[Masquerade]].concat();
+        transaction.add_rule("postrouting", &neighbourly);
+        // A client on the host that used 127.0.0.1 could not be answered by the container.
+        let from_loopback = [
             Load(Field::Source, register),
             Mask(register, [255, 0, 0, 0]),
             Equal(register, &[127, 0, 0, 0]),
             Masquerade,
-        ],
-    );
+        ];
+        transaction.add_rule("postrouting", &[&back[..], &from_loopback].concat());
+    }
 }
 
-/// Keeps containers from each other and from the host's loopback.
-fn add_guards(transaction: &mut Transaction, bridge: &str) {
+/// Holds for connections to a published port.
+const REDIRECTED: [Expression<'static>; 3] = [
+    Load(Field::ConnectionStatus, Register::FIRST),
+    Mask(Register::FIRST, IPS_DST_NAT),
+    Equal(Register::FIRST, &IPS_DST_NAT),
+];
+
+/// Keeps containers from each other, unless both are on the open bridge, others from ports that are not published, and
+/// containers from the host's loopback.
+fn add_guards(transaction: &mut Transaction) {
     let register = Register::FIRST;
-    let bridge = link_name(bridge);
-    let from_and_to = [
-        Load(Field::InputName, register),
-        Equal(register, &bridge),
-        Load(Field::OutputName, register),
-        Equal(register, &bridge),
-    ];
     transaction.add_chain("forward", Some(FORWARD));
-    let redirected = IPS_DST_NAT.to_ne_bytes();
-    let published = [
-        Load(Field::ConnectionStatus, register),
-        Mask(register, redirected),
-        Equal(register, &redirected),
-        Accept,
-    ];
-    transaction.add_rule("forward", &[&from_and_to[..], &published].concat());
-    transaction.add_rule("forward", &[&from_and_to[..], &[Drop]].concat());
-    // Routing 127.0.0.0/8 to the bridge is on for the host's own clients; the other direction stays shut.
-    transaction.add_chain("guard", Some(GUARD));
-    transaction.add_rule(
-        "guard",
-        &[
+    transaction.add_rule("forward", &[&REDIRECTED[..], &[Accept]].concat());
+    for (from, to) in
+        [(Bridge::Closed, Bridge::Closed), (Bridge::Closed, Bridge::Open), (Bridge::Open, Bridge::Closed)]
+    {
+        let (from, to) = (link_name(from.name()), link_name(to.name()));
+        let between = [
             Load(Field::InputName, register),
-            Equal(register, &bridge),
+            Equal(register, &from),
+            Load(Field::OutputName, register),
+            Equal(register, &to),
+            Drop,
+        ];
+        transaction.add_rule("forward", &between);
+    }
+    transaction.add_chain("guard", Some(GUARD));
+    for bridge in Bridge::ALL {
+        let name = link_name(bridge.name());
+        let begun_outside = [
+            Load(Field::OutputName, register),
+            Equal(register, &name),
+            Load(Field::InputName, register),
+            Differ(register, &name),
+            Load(Field::ConnectionState, register),
+            Mask(register, CT_STATE_NEW),
+            Equal(register, &CT_STATE_NEW),
+            Drop,
+        ];
+        transaction.add_rule("forward", &begun_outside);
+        // Routing 127.0.0.0/8 to the bridge is on for the host's own clients; the other direction stays shut.
+        let to_loopback = [
+            Load(Field::InputName, register),
+            Equal(register, &name),
             Load(Field::Destination, register),
             Mask(register, [255, 0, 0, 0]),
             Equal(register, &[127, 0, 0, 0]),
             Drop,
-        ],
-    );
+        ];
+        transaction.add_rule("guard", &to_loopback);
+    }
 }
 
 #[cfg(test)]

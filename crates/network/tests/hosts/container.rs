@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use network::{Attachment, Error, OverlayAddress};
+use network::{Attachment, Bridge, BridgeInterface, Error, OverlayAddress, Uplink};
 
 use crate::support::{
-    Lab, eventually, inside, is_reachable, node, on_overlay, overlay, place, reaches, seen_as, serve, wait,
-    with_egress,
+    Lab, eventually, inside, is_reachable, node, on_overlay, overlay, place, reaches, run, seen_as, serve,
+    wait, with_egress,
 };
 
 const SWITCH: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
@@ -153,4 +153,81 @@ fn container_may_use_low_ports_and_has_a_loopback() {
     assert!(reaches(&a.namespace, (Ipv4Addr::LOCALHOST, 80)));
     let read = || std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     assert_eq!(inside(&a.namespace, read).trim(), "0");
+}
+
+#[test]
+fn containers_of_the_open_bridge_reach_each_other_and_no_others() {
+    for filter_frames in [0, 1] {
+        let lab = Lab::new(1, 1500);
+        lab.filter_frames(1, filter_frames);
+        let one = lab.open(1);
+        serve(&lab.path("switch"), 80);
+        let (a, b) = (run(&one, "a", &[]), run(&one, "b", &[]));
+        let task = wait(one.attach("task", &with_egress())).unwrap();
+        for attached in [&a, &b, &task] {
+            serve(&attached.namespace, 80);
+        }
+        let [at_a, at_b, at_task] = [&a, &b, &task].map(|attached| (attached.bridge_address.unwrap(), 80));
+
+        assert_eq!(seen_as(&a.namespace, at_b), at_a.0.to_string(), "{filter_frames}");
+        assert_eq!(seen_as(&a.namespace, (SWITCH, 80)), node(1).to_string());
+        assert!(reaches(&lab.host(1), at_a));
+        assert!(!is_reachable(&task.namespace, at_a));
+        assert!(!is_reachable(&a.namespace, at_task));
+    }
+}
+
+#[test]
+fn container_is_described_as_it_is() {
+    let lab = Lab::new(1, 1500);
+    let one = lab.open(1);
+    let mac = [2, 0x12, 0x34, 0x56, 0x78, 0x9a];
+    let uplink = Uplink { bridge: Bridge::Open, mac: Some(mac) };
+    let chosen = wait(one.attach_on(uplink, "chosen", &with_egress())).unwrap();
+    let none = wait(one.attach_on(uplink, "none", &Attachment::default())).unwrap();
+
+    let address = chosen.bridge_address.unwrap();
+    let subnet = one.subnet_of(Bridge::Open);
+    let gateway = Ipv4Addr::from(u32::from(subnet.address()) + 1);
+    let expected = BridgeInterface {
+        bridge: Bridge::Open,
+        name: "eth0".into(),
+        address,
+        prefix: subnet.prefix(),
+        gateway,
+        mac,
+    };
+    assert_eq!(chosen.interface, Some(expected.clone()));
+    assert_eq!((none.interface, none.bridge_address), (None, None));
+    let ip = |namespace: &std::path::Path, arguments: &'static str| {
+        inside(namespace, move || {
+            let output = std::process::Command::new("ip").args(arguments.split(' ')).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        })
+    };
+    let links = ip(&chosen.namespace, "-br link");
+    assert!(links.contains("eth0") && links.contains("02:12:34:56:78:9a"), "{links}");
+    assert!(ip(&chosen.namespace, "-br addr").contains(&format!("{address}/{}", subnet.prefix())));
+    assert!(ip(&chosen.namespace, "route").contains(&format!("default via {gateway} dev eth0")));
+    let links = ip(&none.namespace, "-br link");
+    assert!(links.lines().count() == 1 && links.starts_with("lo"), "{links}");
+    drop(one);
+    let one = lab.open(1);
+    assert_eq!(one.attached()["chosen"].interface, Some(expected));
+}
+
+#[test]
+fn address_of_a_container_that_went_is_not_reused_at_once() {
+    let lab = Lab::new(1, 1500);
+    let one = lab.open(1);
+
+    let addresses: BTreeSet<_> = (0..10)
+        .map(|_| {
+            let address = run(&one, "a", &[]).bridge_address.unwrap();
+            wait(one.detach("a")).unwrap();
+            address
+        })
+        .collect();
+
+    assert_eq!(addresses.len(), 10);
 }

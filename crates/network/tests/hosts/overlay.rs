@@ -189,7 +189,7 @@ fn overlay_runs_over_an_ipv6_underlay() {
     let node = |host: usize| std::net::IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, host as u16]);
     let open = |host| {
         lab.run_on(host, &format!("ip addr add {}/64 dev u0 nodad", node(host)));
-        lab.try_open(host, network::Config { underlay: node(host), ..lab.config(host) }).unwrap()
+        lab.try_open(host, network::Config { underlay: Some(node(host)), ..lab.config(host) }).unwrap()
     };
     let (one, two) = (open(1), open(2));
     let mut net = overlay("net", 4097, &[(A, 1), (B, 2)]);

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use network::{Attached, Attachment, Error, HostPort, Network, Protocol};
 
 use crate::support::{
-    DEADLINE, Lab, connect, echoes, eventually, greeting, inside, is_reachable, node, reaches, seen_as,
+    DEADLINE, Lab, connect, echoes, eventually, greeting, inside, is_reachable, node, reaches, run, seen_as,
     serve, tcp_port, wait, with_egress,
 };
 
@@ -133,4 +133,78 @@ fn ports_and_their_connections_outlive_a_restart() {
     assert_eq!(one.attached()["web"], web);
     assert!(reaches(&lab.host(2), (node(1), 8080)));
     assert!(inside(&lab.host(1), || TcpListener::bind("0.0.0.0:8080").is_err()));
+}
+
+#[test]
+fn port_on_the_loopback_is_for_the_host_alone() {
+    let lab = Lab::new(2, 1500);
+    let one = lab.open(1);
+    let web = run(&one, "web", &[HostPort { host_ip: Ipv4Addr::LOCALHOST, ..tcp_port(8000, 80) }]);
+    serve(&web.namespace, 80);
+
+    assert!(reaches(&lab.host(1), (Ipv4Addr::LOCALHOST, 8000)));
+    assert!(!is_reachable(&lab.host(1), (node(1), 8000)));
+    assert!(!is_reachable(&lab.host(2), (node(1), 8000)));
+    // Another address leaves the same port free.
+    run(&one, "other", &[HostPort { host_ip: node(1), ..tcp_port(8000, 80) }]);
+}
+
+#[test]
+fn port_of_a_container_on_the_open_bridge_is_reached_from_all_others() {
+    for filter_frames in [0, 1] {
+        let lab = Lab::new(2, 1500);
+        lab.filter_frames(1, filter_frames);
+        let one = lab.open(1);
+        let web = run(&one, "web", &[tcp_port(8080, 80)]);
+        let neighbour = run(&one, "neighbour", &[]);
+        let task = wait(one.attach("task", &with_egress())).unwrap();
+        serve(&web.namespace, 80);
+        let port = (node(1), 8080);
+
+        assert_eq!(seen_as(&lab.host(2), port), node(2).to_string());
+        assert!(reaches(&lab.host(1), (Ipv4Addr::LOCALHOST, 8080)));
+        let gateway = web.interface.as_ref().unwrap().gateway;
+        for namespace in [&neighbour.namespace, &task.namespace, &web.namespace] {
+            let mut stream = connect(namespace, port, DEADLINE).unwrap();
+            assert_eq!(greeting(&mut stream), gateway.to_string(), "{filter_frames}");
+            assert!(echoes(&mut stream, "and on"));
+        }
+        assert!(reaches(&neighbour.namespace, (gateway, 8080)));
+    }
+}
+
+#[test]
+fn port_that_is_not_published_is_not_reached_by_a_route_either() {
+    let lab = Lab::new(2, 1500);
+    let one = lab.open(1);
+    let web = run(&one, "web", &[tcp_port(8080, 80)]);
+    let task = publish(&one, "task", &[tcp_port(8081, 80)]).unwrap();
+    for attached in [&web, &task] {
+        serve(&attached.namespace, 80);
+        serve(&attached.namespace, 81);
+    }
+    let subnets = format!("{} {}", one.bridge_subnet(), one.subnet_of(network::Bridge::Open));
+    lab.run_on(2, &format!("for net in {subnets}; do ip route add $net via {}; done", node(1)));
+
+    for attached in [&web, &task] {
+        let address = attached.bridge_address.unwrap();
+        assert!(reaches(&lab.host(1), (address, 81)));
+        assert!(!is_reachable(&lab.host(2), (address, 81)));
+    }
+    assert!(reaches(&lab.host(2), (node(1), 8080)) && reaches(&lab.host(2), (node(1), 8081)));
+}
+
+#[test]
+fn refusals_are_written_as_docker_does() {
+    let lab = Lab::new(1, 1500);
+    let one = lab.open(1);
+    run(&one, "web", &[tcp_port(8080, 80)]);
+    let elsewhere = HostPort { host_ip: Ipv4Addr::new(203, 0, 113, 9), ..tcp_port(8080, 80) };
+
+    let taken = publish(&one, "other", &[tcp_port(8080, 80)]).unwrap_err();
+    let refused = publish(&one, "other", &[elsewhere]).unwrap_err();
+
+    assert_eq!(taken.to_string(), "Bind for 0.0.0.0:8080 failed: port is already allocated");
+    assert!(matches!(refused, Error::PortRefused { .. }), "{refused:?}");
+    assert_eq!(refused.to_string(), "failed to bind host port 203.0.113.9:8080/tcp");
 }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use network::{Attachment, Config, HostPort, Network, Overlay, OverlayAddress, Peer, Protocol, mac_of};
+use network::{
+    Attached, Attachment, Bridge, Config, HostPort, Network, Overlay, OverlayAddress, Peer, Protocol, Uplink,
+    mac_of,
+};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -55,7 +58,7 @@ impl Lab {
     }
 
     pub fn config(&self, host: usize) -> Config {
-        Config::new(self.run_folder(host), IpAddr::V4(node(host)))
+        Config::new(self.run_folder(host), Some(IpAddr::V4(node(host))))
     }
 
     /// Sets whether the host's packet filter sees frames from port to port, where the kernel has that choice.
@@ -166,6 +169,14 @@ pub fn on_overlay(id: &str, address: Ipv4Addr) -> Attachment {
 
 pub fn with_egress() -> Attachment {
     Attachment { egress: true, ..Attachment::default() }
+}
+
+pub const OPEN: Uplink = Uplink { bridge: Bridge::Open, mac: None };
+
+/// Attaches a container as a user does who runs one: on the open bridge, with ports.
+pub fn run(network: &Network, name: &str, ports: &[HostPort]) -> Attached {
+    let attachment = Attachment { egress: true, host_ports: ports.to_vec(), ..Attachment::default() };
+    wait(network.attach_on(OPEN, name, &attachment)).unwrap()
 }
 
 pub fn tcp_port(published: u16, target: u16) -> HostPort {
