@@ -41,7 +41,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("service-flags", &["engine-json", "format"]),
     ("container-flags", &["engine-json", "container-json", "format"]),
     ("client", &["engine-json", "format"]),
-    ("container-cli", &["engine-json", "container-json", "format", "container-flags", "client"]),
+    ("container-cli", &["engine-json", "container-json", "archive", "format", "container-flags", "client"]),
     ("cli", &["engine-json", "format", "service-flags", "client", "container-cli"]),
     ("lab", &[]),
     ("testkit", &["model", "store"]),
