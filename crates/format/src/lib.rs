@@ -13,9 +13,12 @@ pub mod natural;
 pub mod reference;
 pub mod size;
 
+mod cut;
 mod listing;
 mod table;
 mod template;
 
+pub use cut::{capitalized, cut, cut_with_dots, short_id};
 pub use listing::{Listing, object};
+pub use table::columns;
 pub use template::Error;

@@ -26,7 +26,12 @@ pub fn parse(text: &str) -> Result<i64, Error> {
 
 /// Writes a size in units of 1000 with three digits: `188MB`.
 pub fn decimal(bytes: i64) -> String {
-    scaled(bytes, 1000.0, 3, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
+    decimal_of(bytes, 3)
+}
+
+/// Writes a size in units of 1000 with so many digits.
+pub fn decimal_of(bytes: i64, digits: usize) -> String {
+    scaled(bytes, 1000.0, digits, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
 /// Writes a size in units of 1024 with four digits: `7.721GiB`.

@@ -7,13 +7,18 @@ const GAP: usize = 3;
 
 /// Lines up rows, whose cells are separated by tabs; the last cell of a row is not padded.
 pub(crate) fn align(rows: &[String]) -> String {
+    columns(rows, WIDTH_MIN)
+}
+
+/// Lines up rows, whose cells are separated by tabs, in columns of at least a width, their gap included.
+pub fn columns(rows: &[String], width_min: usize) -> String {
     let cells: Vec<Vec<&str>> = rows.iter().map(|row| row.split('\t').collect()).collect();
-    let columns = cells.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
+    let count = cells.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
         .map(|column| {
             let inner =
                 cells.iter().filter(|row| column + 1 < row.len()).map(|row| row[column].chars().count());
-            inner.max().map_or(0, |widest| (widest + GAP).max(WIDTH_MIN))
+            inner.max().map_or(0, |widest| (widest + GAP).max(width_min))
         })
         .collect();
     let mut out = String::new();

@@ -109,10 +109,16 @@ impl Run {
     fn command(&mut self, operands: &[Operand], dot: &Value, piped: Option<Value>) -> Result<Value, Error> {
         let Some((first, arguments)) = operands.split_first() else { return Ok(Value::Null) };
         let Base::Function(name) = &first.base else {
-            if !arguments.is_empty() || piped.is_some() {
-                return Err(Error::because("can't give argument to non-function"));
-            }
-            return self.operand(first, dot);
+            let value = self.operand(first, dot)?;
+            return match (value, arguments, piped) {
+                (value, [], None) => Ok(value),
+                // A method that looks something up, such as `.Label "key"`.
+                (Value::Object(map), [key], None) if !first.fields.is_empty() => {
+                    let key = show(&self.operand(key, dot)?);
+                    Ok(map.get(&key).cloned().unwrap_or_else(|| Value::from("")))
+                }
+                _ => Err(Error::because("can't give argument to non-function")),
+            };
         };
         let mut values =
             arguments.iter().map(|operand| self.operand(operand, dot)).collect::<Result<Vec<_>, _>>()?;
