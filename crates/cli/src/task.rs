@@ -8,7 +8,7 @@ use client::{Context, Route};
 use engine_json::{Node, PortConfig, Service, Task, Time};
 use format::Listing;
 use format::reference::without_digest;
-use format::{duration, natural};
+use format::{capitalized, cut, duration, natural};
 use serde_json::{Value, json};
 
 /// How long an error may be in a table.
@@ -104,17 +104,6 @@ fn ports(ports: &[PortConfig]) -> String {
         .map(|port| format!("*:{}->{}/{}", port.published_port, port.target_port, port.protocol))
         .collect();
     shown.join(",")
-}
-
-/// Returns the first so many characters.
-pub(crate) fn cut(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
-}
-
-/// Writes the first letter large.
-pub(crate) fn capitalized(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Names of the services and nodes that tasks mention.

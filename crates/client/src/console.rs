@@ -4,7 +4,9 @@ use std::io::{self, IsTerminal as _, Write};
 
 use bytes::Bytes;
 use engine_json::Time;
+use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
+use tokio_util::io::StreamReader;
 
 use crate::terminal;
 
@@ -56,6 +58,15 @@ impl Console {
         receiver
     }
 
+    /// Returns input as a reader. It is to be taken once.
+    pub fn reader(&mut self) -> impl AsyncRead + Send + Unpin + 'static {
+        let pieces = futures_util::stream::unfold(self.input(), async |mut pieces| {
+            let piece = pieces.recv().await?;
+            Some((Ok::<_, io::Error>(piece), pieces))
+        });
+        StreamReader::new(Box::pin(pieces))
+    }
+
     /// Asks a question and reads a line.
     pub async fn ask(&mut self, question: &str) -> io::Result<String> {
         self.write(question)?;
@@ -77,6 +88,11 @@ impl Console {
     /// Claims that a person looks at the output.
     pub fn is_terminal(&self) -> bool {
         self.is_terminal
+    }
+
+    /// Claims that a person looks at the error output.
+    pub fn is_error_terminal(&self) -> bool {
+        matches!(self.input, Source::Process) && io::stderr().is_terminal()
     }
 
     /// Writes text as it is.

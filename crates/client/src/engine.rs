@@ -8,7 +8,7 @@ use bytes::Bytes;
 use engine_json::{ApiVersion, ErrorBody, Filters, decode};
 use futures_util::TryStreamExt as _;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::combinators::BoxBody;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
@@ -24,9 +24,10 @@ pub use lines::Lines;
 
 use crate::Host;
 
-type Streamed = BoxBody<Bytes, std::io::Error>;
+type Streamed = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A client of the Engine API of one daemon.
+#[derive(Debug, Clone)]
 pub struct Engine {
     host: Host,
 }
@@ -131,7 +132,7 @@ impl Engine {
         &self,
         route: Route,
         content_type: &str,
-        input: impl AsyncRead + Send + Sync + 'static,
+        input: impl AsyncRead + Send + 'static,
     ) -> Result<Lines, Error> {
         let body = Body::streamed(content_type, input);
         Ok(Lines::new(self.send(Method::POST, &route, body).await?))
@@ -158,7 +159,7 @@ impl Engine {
         &self,
         route: Route,
         content_type: &str,
-        input: impl AsyncRead + Send + Sync + 'static,
+        input: impl AsyncRead + Send + 'static,
     ) -> Result<Bytes, Error> {
         collect(self.ask(Method::PUT, &route, Body::streamed(content_type, input)).await?.into_body()).await
     }
@@ -215,8 +216,8 @@ impl Body {
         Self::Something { content_type: "application/json".into(), bytes }
     }
 
-    fn streamed(content_type: &str, input: impl AsyncRead + Send + Sync + 'static) -> Self {
-        let stream = BodyExt::boxed(StreamBody::new(ReaderStream::new(input).map_ok(Frame::data)));
+    fn streamed(content_type: &str, input: impl AsyncRead + Send + 'static) -> Self {
+        let stream = BodyExt::boxed_unsync(StreamBody::new(ReaderStream::new(input).map_ok(Frame::data)));
         Self::Stream { content_type: content_type.to_owned(), stream }
     }
 }
@@ -233,7 +234,7 @@ fn request(method: Method, route: &Route, body: Body) -> Result<Request<Streamed
     if route.is_hijack {
         request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp");
     }
-    let full = |bytes: Bytes| BodyExt::boxed(Full::new(bytes).map_err(|never| match never {}));
+    let full = |bytes: Bytes| BodyExt::boxed_unsync(Full::new(bytes).map_err(|never| match never {}));
     let (content_type, body) = match body {
         Body::Nothing => (None, full(Bytes::new())),
         Body::Something { content_type, bytes } => (Some(content_type), full(bytes)),

@@ -45,23 +45,13 @@ pub fn is_input() -> bool {
 pub struct Raw(());
 
 impl Raw {
-    /// Makes the terminal of standard input raw, if it is one. A signal that ends the program restores it first.
+    /// Makes the terminal of standard input raw, if it is one.
     pub fn enter() -> Option<Self> {
         let before = tcgetattr(stdin()).ok()?;
         let mut raw = before.clone();
         raw.make_raw();
         tcsetattr(stdin(), OptionalActions::Now, &raw).ok()?;
         *BEFORE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(before);
-        for kind in ENDING {
-            let Ok(mut arrivals) = signal(kind) else { continue };
-            tokio::spawn(async move {
-                arrivals.recv().await;
-                if restore() {
-                    // What a shell reports of a program that a signal ended.
-                    std::process::exit(128 + kind.as_raw_value());
-                }
-            });
-        }
         Some(Self(()))
     }
 }
@@ -72,14 +62,25 @@ impl Drop for Raw {
     }
 }
 
-/// Makes the terminal what it was, and claims that it was raw.
-fn restore() -> bool {
-    let Some(before) = BEFORE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() else {
-        return false;
-    };
-    // There is nothing to be done about a terminal that is gone.
-    let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
-    true
+/// Makes the terminal what it was before a signal ends the program.
+pub fn restore_on_signals() {
+    for kind in ENDING {
+        let Ok(mut arrivals) = signal(kind) else { continue };
+        tokio::spawn(async move {
+            arrivals.recv().await;
+            restore();
+            // What a shell reports of a program that a signal ended.
+            std::process::exit(128 + kind.as_raw_value());
+        });
+    }
+}
+
+/// Makes the terminal what it was.
+fn restore() {
+    if let Some(before) = BEFORE.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+        // There is nothing to be done about a terminal that is gone.
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
+    }
 }
 
 /// Returns what comes from standard input, piece by piece until it ends. A thread of its own reads, which the end of

@@ -8,7 +8,7 @@ use format::Listing;
 use format::{duration, size};
 use serde_json::{Value, json};
 
-use crate::task::cut;
+use format::cut;
 
 /// How many characters of an id are shown.
 const ID_CHARACTERS: usize = 12;

@@ -9,7 +9,7 @@ use format::reference::Reference;
 use format::{duration, size};
 use serde_json::{Value, json};
 
-use crate::task::cut;
+use format::cut;
 
 const NONE: &str = "<none>";
 /// How many characters of an id are shown.

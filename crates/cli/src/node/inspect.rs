@@ -8,7 +8,7 @@ use engine_json::Node;
 use format::{duration, size};
 
 use super::resolve;
-use crate::task::capitalized;
+use format::capitalized;
 
 /// Which nodes are shown, and how.
 #[derive(Debug, Args)]

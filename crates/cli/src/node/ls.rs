@@ -8,7 +8,7 @@ use format::Listing;
 use format::natural;
 use serde_json::{Value, json};
 
-use crate::task::capitalized;
+use format::capitalized;
 
 /// How nodes are listed.
 #[derive(Debug, Args)]

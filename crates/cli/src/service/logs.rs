@@ -9,7 +9,8 @@ use client::{Context, Route, escape_path, moment, or_missing};
 use engine_json::{Channel, Task};
 
 use super::fetch;
-use crate::task::{Names, cut};
+use crate::task::Names;
+use format::cut;
 
 /// How many characters of a task's id are shown.
 const ID_CHARACTERS: usize = 12;

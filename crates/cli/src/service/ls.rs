@@ -9,7 +9,7 @@ use format::natural;
 use format::reference::without_digest;
 use serde_json::{Value, json};
 
-use crate::task::cut;
+use format::cut;
 
 /// How many characters of an id are shown.
 const ID_CHARACTERS: usize = 12;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine_json::{Service, Task};
 
-use crate::task::cut;
+use format::cut;
 
 /// The states on the way to running, in order.
 const STEPS: [&str; 9] =

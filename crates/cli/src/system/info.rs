@@ -7,7 +7,7 @@ use engine_json::{Info, SwarmInfo};
 use format::{duration, size};
 use serde_json::Value;
 
-use crate::task::capitalized;
+use format::capitalized;
 
 /// How the daemon is shown.
 #[derive(Debug, Default, Args)]
