@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use registry::manifest;
 
-use crate::{archive, disk, index, unpack};
+use crate::{archive, changes, disk, index, unpack};
 
 /// Tells why an operation on images failed.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// An instruction that is to change an image is none.
+    #[error(transparent)]
+    Change(#[from] changes::Error),
     /// A name is malformed.
     #[error(transparent)]
     Reference(#[from] registry::errors::ReferenceError),
@@ -131,6 +134,7 @@ impl Error {
             | Self::PushDigest
             | Self::LayerDiffers { .. }
             | Self::InvalidImage { .. }
+            | Self::Change(_)
             | Self::Reference(_)
             | Self::Document(_)
             | Self::Archive(_) => ErrorKind::Invalid,

@@ -187,27 +187,34 @@ impl Layers {
     ///
     /// Its files may not be on disk yet: a layer that no image refers to is swept at the next start.
     pub(crate) fn commit(
-        &self,
+        self: &Arc<Self>,
         staging: Staging,
         unpacked: Unpacked,
         packed: Option<Packed>,
-    ) -> Result<Layer, disk::Error> {
+    ) -> Result<(Layer, Pin), disk::Error> {
         let Unpacked { diff_id, tar_bytes, size_bytes } = unpacked;
         let packed = packed.into_iter().collect();
         let directory = staging.path().to_owned();
         let mut layer = Layer { diff_id, directory, size_bytes, tar_bytes, packed };
         let path = layer.directory.join(RECORD);
         fs::write(&path, layer.record()).map_err(failed("write", &path))?;
+        // Pinned before it is known, so that no sweep comes between.
+        let pin = self.pin(diff_id);
         let mut state = self.state();
         if let Some(known) = state.known.get(&diff_id) {
-            return Ok(known.clone());
+            return Ok((known.clone(), pin));
         }
         layer.directory = self.directory.join(state.next_number.to_string());
         staging.keep_as(&layer.directory)?;
         state.next_number += 1;
         state.known.insert(diff_id, layer.clone());
         state.unsynced.insert(diff_id);
-        Ok(layer)
+        Ok((layer, pin))
+    }
+
+    /// Returns the bytes in the files of each layer.
+    pub(crate) fn sizes(&self) -> BTreeMap<Digest, u64> {
+        self.state().known.values().map(|layer| (layer.diff_id, layer.size_bytes)).collect()
     }
 
     /// Notes a packed form of a layer, or one more repository that has it.

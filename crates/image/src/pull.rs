@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use registry::manifest::{Descriptor, Document, Manifest, media_type_of, parse_json};
-use registry::{Access, Auth, Digest, Download, Platform, Reference, Repository};
+use registry::{Access, Auth, Digest, Download, Login, Platform, Reference, Repository};
 use tokio::sync::mpsc;
 
 use crate::config::ConfigFile;
@@ -105,6 +105,11 @@ impl Images {
             size_bytes: bytes.len() as u64,
             platforms,
         })
+    }
+
+    /// Asks a registry (`host[:port]`; empty for Docker Hub) whether it knows these credentials.
+    pub async fn login(&self, server: &str, auth: &Auth) -> Result<Login, Error> {
+        Ok(registry::login(server, auth, &self.inner.registry).await?)
     }
 
     async fn source(&self, repository: Repository, platform: Option<&Platform>) -> Result<Source, Error> {
@@ -222,7 +227,9 @@ impl Images {
             let (expected, actual) = (diff_id.to_string(), unpacked.diff_id.to_string());
             return Err(Error::LayerDiffers { name: what.to_owned(), expected, actual });
         }
-        Ok(self.inner.layers.commit(staging, unpacked, form)?)
+        // Whoever fetches it holds a pin of its own.
+        let (layer, _pin) = self.inner.layers.commit(staging, unpacked, form)?;
+        Ok(layer)
     }
 }
 

@@ -1,8 +1,13 @@
 //! Takes names and images away, as Docker does: names first, the image with its last name.
 
+use std::collections::BTreeMap;
+
 use registry::{Digest, Reference};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::error::Error;
+use crate::image::Image;
 use crate::index::Tables;
 use crate::store::{Images, State, blocking, resolve};
 
@@ -35,17 +40,71 @@ pub enum Removed {
     Deleted(String),
 }
 
-/// Which images a prune takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prune {
+/// Which images a prune takes; all of it has to be so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prune {
+    /// Whether those with a tag go, too.
+    pub scope: PruneScope,
+    /// Only those that were built before this moment.
+    pub created_before: Option<OffsetDateTime>,
+    /// Only those with, or without, these labels.
+    pub labels: Vec<LabelFilter>,
+}
+
+/// Whether images with a tag are pruned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PruneScope {
     /// Those without a tag.
+    #[default]
     Untagged,
     /// All that no container needs.
     Unused,
 }
 
+/// A condition on an image's labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelFilter {
+    /// The label is there, with this value if one is given.
+    With(String, Option<String>),
+    /// The label is not there, or not with this value if one is given.
+    Without(String, Option<String>),
+}
+
+/// What a prune took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Names and images, in the order in which they went.
+    pub removed: Vec<Removed>,
+    /// Bytes of layers that went with them.
+    pub reclaimed_bytes: u64,
+}
+
+impl Prune {
+    fn takes(&self, image: &Image) -> bool {
+        let is_in_scope = self.scope == PruneScope::Unused || image.repo_tags.is_empty();
+        let is_old = self.created_before.is_none_or(|moment| {
+            OffsetDateTime::parse(&image.created, &Rfc3339).is_ok_and(|created| created < moment)
+        });
+        is_in_scope && is_old && self.labels.iter().all(|filter| filter.fits(&image.config.labels))
+    }
+}
+
+impl LabelFilter {
+    fn fits(&self, labels: &BTreeMap<String, String>) -> bool {
+        let has = |key: &String, value: &Option<String>| {
+            labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
+        };
+        match self {
+            Self::With(key, value) => has(key, value),
+            Self::Without(key, value) => !has(key, value),
+        }
+    }
+}
+
 impl Images {
     /// Takes a name away, and the image with it if it was the last; by id, the image with all its names.
+    ///
+    /// Docker's "noprune" would spare parent images without a name; images here have layers, and no parents.
     pub async fn remove(
         &self,
         name_or_id: &str,
@@ -68,30 +127,33 @@ impl Images {
         .await
     }
 
-    /// Removes images that no container needs; returns what went and the bytes it freed.
-    pub async fn prune(&self, which: Prune, in_use: Vec<InUse>) -> Result<(Vec<Removed>, u64), Error> {
-        let images = self.clone();
+    /// Removes images that no container needs.
+    pub async fn prune(&self, which: &Prune, in_use: Vec<InUse>) -> Result<Pruned, Error> {
+        let (images, which) = (self.clone(), which.clone());
         blocking(move || {
             let mut state = images.inner.state();
-            let tables = state.index.tables();
-            let is_wanted = |id: &Digest| {
-                let has_tag = tables.references_of(*id).iter().any(|name| name.digest().is_none());
-                in_use.iter().any(|user| user.image == *id) || (which == Prune::Untagged && has_tag)
-            };
-            let unwanted: Vec<Digest> = tables.images.keys().copied().filter(|id| !is_wanted(id)).collect();
+            let is_free = |image: &Image| !in_use.iter().any(|user| user.image == image.id);
+            let all = state.index.tables().images.keys().filter_map(|id| images.image(&state, *id));
+            let unwanted: Vec<Digest> =
+                all.filter(|image| is_free(image) && which.takes(image)).map(|image| image.id).collect();
             let mut removed = Vec::new();
             for id in unwanted {
                 let names = state.index.tables().references_of(id);
-                removed.extend(images.carry_out(&mut state, id, &Plan { names, deletes: true })?);
+                removed.extend(images.carry_out(&mut state, id, &Removal { names, deletes: true })?);
             }
             drop(state);
-            let layers = images.sweep()?;
-            Ok((removed, layers.iter().map(|layer| layer.size_bytes).sum()))
+            let reclaimed_bytes = images.gc_blocking()?;
+            Ok(Pruned { removed, reclaimed_bytes })
         })
         .await
     }
 
-    fn carry_out(&self, state: &mut State, id: Digest, plan: &Plan) -> Result<Vec<Removed>, Error> {
+    pub(crate) fn carry_out(
+        &self,
+        state: &mut State,
+        id: Digest,
+        plan: &Removal,
+    ) -> Result<Vec<Removed>, Error> {
         let mut removed: Vec<Removed> =
             plan.names.iter().map(|name| Removed::Untagged(name.familiar())).collect();
         if plan.deletes {
@@ -115,9 +177,9 @@ impl Images {
 
 /// What a removal takes away.
 #[derive(Debug, PartialEq, Eq)]
-struct Plan {
-    names: Vec<Reference>,
-    deletes: bool,
+pub(crate) struct Removal {
+    pub(crate) names: Vec<Reference>,
+    pub(crate) deletes: bool,
 }
 
 /// What was asked for, and who would miss it.
@@ -128,7 +190,7 @@ struct Request<'a> {
     users: Vec<&'a InUse>,
 }
 
-fn plan(tables: &Tables, request: &Request<'_>) -> Result<Plan, Error> {
+fn plan(tables: &Tables, request: &Request<'_>) -> Result<Removal, Error> {
     let names = tables.references_of(request.id);
     match named(tables, request.id, request.asked) {
         Some(name) => request.plan_of_name(&name, names),
@@ -144,7 +206,7 @@ fn named(tables: &Tables, id: Digest, asked: &str) -> Option<Reference> {
 }
 
 impl Request<'_> {
-    fn plan_of_name(&self, name: &Reference, names: Vec<Reference>) -> Result<Plan, Error> {
+    fn plan_of_name(&self, name: &Reference, names: Vec<Reference>) -> Result<Removal, Error> {
         let Self { id, asked, force, users } = self;
         if *force == Force::No
             && is_single(&names)
@@ -167,10 +229,10 @@ impl Request<'_> {
         }
         // An image in use stays, without a name.
         let deletes = left.is_empty() && users.is_empty();
-        Ok(Plan { names: taken, deletes })
+        Ok(Removal { names: taken, deletes })
     }
 
-    fn plan_of_id(&self, names: Vec<Reference>) -> Result<Plan, Error> {
+    fn plan_of_id(&self, names: Vec<Reference>) -> Result<Removal, Error> {
         let Self { id, asked: _, force, users } = self;
         let conflict = |how: &str, why: String| {
             Err(Error::Conflict(format!("conflict: unable to delete {} ({how}) - {why}", id.short())))
@@ -188,7 +250,7 @@ impl Request<'_> {
                 return conflict("must be forced", why);
             }
         }
-        Ok(Plan { names, deletes: true })
+        Ok(Removal { names, deletes: true })
     }
 }
 

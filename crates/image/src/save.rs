@@ -12,6 +12,7 @@ use tokio_util::io::SyncIoBridge;
 use crate::disk::failed;
 use crate::error::Error;
 use crate::image::Image;
+use crate::index::Tables;
 use crate::layers::Layer;
 use crate::store::{Images, blob_path, blocking, no_such_image, resolve};
 
@@ -49,13 +50,9 @@ impl Images {
     fn choose(&self, names: &[String]) -> Result<Vec<Chosen>, Error> {
         let state = self.inner.state();
         let mut chosen: Vec<Chosen> = Vec::new();
-        for asked in names {
-            let id = resolve(state.index.tables(), asked)?;
-            let name = asked.parse::<Reference>().ok();
-            let name =
-                name.filter(|name| state.index.tables().references.get(&name.to_string()) == Some(&id));
+        for (asked, id, name) in wanted(state.index.tables(), names)? {
             if let Some(known) = chosen.iter_mut().find(|known| known.image.id == id) {
-                known.names.extend(name);
+                known.names.extend(name.filter(|name| !known.names.contains(name)));
                 continue;
             }
             let image = self.image(&state, id).ok_or_else(|| no_such_image(asked))?;
@@ -68,6 +65,34 @@ impl Images {
         }
         Ok(chosen)
     }
+}
+
+/// Returns what is to be written: for the name of a repository without a tag, as with Docker, all its tags.
+fn wanted<'a>(
+    tables: &Tables,
+    names: &'a [String],
+) -> Result<Vec<(&'a str, Digest, Option<Reference>)>, Error> {
+    let mut wanted = Vec::new();
+    for asked in names {
+        let name = asked.parse::<Reference>().ok();
+        let has_tag = asked.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
+        let tagged =
+            tables.references.iter().filter_map(|(known, id)| Some((known.parse::<Reference>().ok()?, *id)));
+        let of_repository: Vec<_> = match &name {
+            Some(name) if !has_tag => tagged
+                .filter(|(known, _)| known.digest().is_none() && known.same_repository(name))
+                .map(|(known, id)| (asked.as_str(), id, Some(known)))
+                .collect(),
+            Some(_) | None => Vec::new(),
+        };
+        if of_repository.is_empty() {
+            let id = resolve(tables, asked)?;
+            let is_its_name = |name: &Reference| tables.references.get(&name.to_string()) == Some(&id);
+            wanted.push((asked.as_str(), id, name.filter(is_its_name)));
+        }
+        wanted.extend(of_repository);
+    }
+    Ok(wanted)
 }
 
 fn shown(chosen: &[Chosen]) -> String {

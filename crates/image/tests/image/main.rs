@@ -4,9 +4,12 @@
 
 mod archive;
 mod embedded;
+mod import;
+mod killed;
 mod names;
 mod pull;
 mod push;
+mod space;
 mod store;
 mod support;
 mod unpack;

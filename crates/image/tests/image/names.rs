@@ -1,6 +1,6 @@
 //! Names, and what taking them away does.
 
-use image::{Error, Force, InUse, Prune, Removed};
+use image::{Error, Force, InUse, Prune, PruneScope, Removed};
 
 use crate::support::{Layer, Store, docker_archive};
 
@@ -117,12 +117,13 @@ async fn prune_takes_what_nobody_needs() {
     let store = store().await;
     let users = user(&store, "two:1", false);
 
-    let (nothing, _) = store.images.prune(Prune::Untagged, Vec::new()).await.unwrap();
-    let (removed, freed) = store.images.prune(Prune::Unused, users).await.unwrap();
+    let nothing = store.images.prune(&Prune::default(), Vec::new()).await.unwrap();
+    let unused = Prune { scope: PruneScope::Unused, ..Prune::default() };
+    let pruned = store.images.prune(&unused, users).await.unwrap();
 
-    assert!(nothing.is_empty());
-    assert_eq!(removed[0], Removed::Untagged("one:1".into()));
-    assert_eq!(freed, 2);
+    assert!(nothing.removed.is_empty());
+    assert_eq!(pruned.removed[0], Removed::Untagged("one:1".into()));
+    assert_eq!(pruned.reclaimed_bytes, 2);
     assert_eq!(store.images.list().len(), 1);
     store.assert_clean(1);
 }

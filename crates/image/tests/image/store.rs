@@ -94,11 +94,15 @@ async fn every_operation_may_move_between_threads() {
 
     assert!(assert_send(images.digest_of(&name, None)).await.is_err());
     assert!(assert_send(images.pull(&name, None, None, &nobody)).await.is_err());
+    assert!(assert_send(images.push(&name, None, &nobody)).await.is_err());
+    assert!(assert_send(images.login("127.0.0.1:1", &image::Auth::default())).await.is_err());
+    assert!(assert_send(images.import(tokio::io::repeat(1), image::Import::default())).await.is_err());
+    assert!(assert_send(images.collect(&[], image::Watermark::default())).await.is_ok());
     assert!(assert_send(images.load(tokio::io::empty(), &nobody)).await.is_err());
     assert!(assert_send(images.save(&["x".to_owned()], tokio::io::sink())).await.is_err());
     assert!(assert_send(images.tag("x", &name)).await.is_err());
     assert!(assert_send(images.remove("x", image::Force::No, Vec::new())).await.is_err());
-    assert!(assert_send(images.prune(image::Prune::Unused, Vec::new())).await.is_ok());
+    assert!(assert_send(images.prune(&image::Prune::default(), Vec::new())).await.is_ok());
     assert!(assert_send(images.gc()).await.is_ok());
     store.assert_clean(0);
 }
