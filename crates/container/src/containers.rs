@@ -21,6 +21,7 @@ use crate::entry::{Entry, GONE_DEADLINE, LINES_MAX};
 use crate::keeper::{Link, settle};
 use crate::launch::{clear_former_run, make_place, ready, spawn};
 use crate::log::LogQuery;
+use crate::pausing::{ends, is_paused, release};
 use crate::{Error, Exit, LogLine, Phase, Signal, Spec, Started, Status};
 
 /// Names of directories that are being deleted begin like this; no id can.
@@ -103,8 +104,10 @@ impl Containers {
     pub async fn start(&self, id: &str) -> Result<Started, Error> {
         let entry = self.entry(id)?;
         let phase = entry.news.phase.borrow().clone();
-        if let Phase::Running(started) = phase {
-            return Ok(started);
+        match phase {
+            Phase::Running(started) => return Ok(started),
+            Phase::Paused(_) => return Err(Error::Paused { id: id.to_owned() }),
+            Phase::Created | Phase::Exited(_) => {}
         }
         if matches!(phase, Phase::Exited(_)) || entry.calls().is_none() {
             let (this, entry) = (self.clone(), entry.clone());
@@ -117,9 +120,12 @@ impl Containers {
     }
 
     /// Sends a signal to the first process.
+    ///
+    /// A paused container gets it when it goes on, which the kill signal and its stop signal see to.
     pub async fn signal(&self, id: &str, signal: Signal) -> Result<(), Error> {
         let entry = self.entry(id)?;
         match entry.call(Request::Signal(signal)).await? {
+            Message::Done if ends(&entry, signal) => release(&entry).await,
             Message::Done => Ok(()),
             other => Err(entry.unexpected(other)),
         }
@@ -130,7 +136,7 @@ impl Containers {
         let entry = self.entry(id)?;
         let signal = signal.or(entry.spec().stop_signal).unwrap_or(Signal::TERM);
         // A parked process would take no notice of a polite signal.
-        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_));
+        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_) | Phase::Paused(_));
         if is_running && !grace.is_zero() {
             self.signal_unless_ended(&entry, signal).await?;
             if let Ok(exit) = timeout(grace, entry.ended()).await {
@@ -150,7 +156,7 @@ impl Containers {
     /// When this returns, its processes, mounts and cgroups are gone and the id is free; its files are being deleted.
     pub async fn remove(&self, id: &str, removal: Removal) -> Result<(), Error> {
         let entry = self.entry(id)?;
-        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_));
+        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_) | Phase::Paused(_));
         if is_running && removal == Removal::OnlyStopped {
             return Err(Error::Running { id: id.to_owned() });
         }
@@ -228,11 +234,13 @@ impl Containers {
         Ok(())
     }
 
+    /// Sends a signal that is to end it, also if it is paused.
     async fn signal_unless_ended(&self, entry: &Entry, signal: Signal) -> Result<(), Error> {
         match entry.call(Request::Signal(signal)).await {
             Err(Error::NotRunning { .. } | Error::ShimGone { .. }) => Ok(()),
             other => other.map(drop),
-        }
+        }?;
+        release(entry).await
     }
 
     async fn kill(&self, entry: &Entry) -> Result<Exit, Error> {
@@ -281,6 +289,9 @@ impl Containers {
         };
         let Launch { spec, place, cgroup } = launch;
         let (phase, link) = match Link::adopt(&place).await {
+            Ok((link, Message::Started(started))) if is_paused(&cgroup) => {
+                (Phase::Paused(started), Some(link))
+            }
             Ok((link, Message::Started(started))) => (Phase::Running(started), Some(link)),
             Ok((link, _)) => (Phase::Created, Some(link)),
             Err(_) => match (place.created().exists(), place.read_started(), place.read_exit()) {

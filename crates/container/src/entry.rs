@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shim::place::Place;
+use shim::place::{self, Launch, Place};
 use shim::talk::{Message, Request};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -44,8 +44,16 @@ impl Entry {
         self.spec.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_spec(&self, spec: Spec) {
-        *self.spec.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
+    /// Replaces the spec, on disk too: whole or not at all.
+    pub(crate) fn redefine(&self, spec: Spec) -> Result<(), Error> {
+        let Entry { place, cgroup, .. } = self;
+        let (whole, part) = (place.launch(), place.launch().with_extension("new"));
+        let launch = Launch { spec, place: place.clone(), cgroup: cgroup.clone() };
+        place::write(&part, &launch)
+            .and_then(|()| std::fs::rename(&part, &whole))
+            .map_err(Error::io("write", whole))?;
+        *self.spec.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(launch.spec);
+        Ok(())
     }
 
     pub(crate) fn calls(&self) -> Option<mpsc::Sender<Call>> {
@@ -89,7 +97,9 @@ impl Entry {
         let seen = phase.wait_for(|phase| matches!(phase, Phase::Exited(_))).await;
         match seen.as_deref() {
             Ok(Phase::Exited(exit)) => Ok(exit.clone()),
-            Ok(Phase::Created | Phase::Running(_)) | Err(_) => Err(Error::ShimGone { id: self.id.clone() }),
+            Ok(Phase::Created | Phase::Running(_) | Phase::Paused(_)) | Err(_) => {
+                Err(Error::ShimGone { id: self.id.clone() })
+            }
         }
     }
 

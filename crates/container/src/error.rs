@@ -52,6 +52,26 @@ pub enum Error {
         /// The container.
         id: String,
     },
+    /// It stands still already.
+    #[error("container {id} is already paused")]
+    Paused {
+        /// The container.
+        id: String,
+    },
+    /// It must stand still for this.
+    #[error("container {id} is not paused")]
+    NotPaused {
+        /// The container.
+        id: String,
+    },
+    /// The kernel does not keep these limits.
+    #[error("limits of container {id} cannot be changed: {reason}")]
+    Limits {
+        /// The container.
+        id: String,
+        /// Which value was refused, and how.
+        reason: String,
+    },
     /// It must not run for this.
     #[error("container {id} is running; stop it first or remove it by force")]
     Running {

@@ -15,6 +15,9 @@ mod error;
 mod keeper;
 mod launch;
 mod log;
+mod pausing;
+mod stats;
+mod update;
 
 pub use containers::{Config, Containers, Removal};
 pub use error::Error;
@@ -24,3 +27,4 @@ pub use shim::{
     ParseSignalError, Phase, PidSpace, Propagation, Resources, Seccomp, Signal, Spec, Started, Status,
     Submounts, Ulimit, Uts, favor_cgroup_moves, shim_main,
 };
+pub use stats::{BlockEntry, BlockIo, Cpu, Memory, Network, Pids, Stats, Traffic};

@@ -90,6 +90,11 @@ impl Cgroups {
         self.version_2().map(|cgroup| cgroup.dir)
     }
 
+    /// Returns whether they are there: they are from when a container is made ready until it has ended.
+    pub fn exist(&self) -> bool {
+        self.dirs.iter().any(|(_, dir)| dir.exists())
+    }
+
     /// Lists the processes in them, by number.
     pub fn processes(&self) -> Vec<i32> {
         let known = self.unified_dir().into_iter().chain(self.dir("pids")).chain(self.dir("memory"));

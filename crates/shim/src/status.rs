@@ -34,6 +34,8 @@ pub enum Phase {
     Created,
     /// Its program runs.
     Running(Started),
+    /// Its program runs, and stands still until it is let go on.
+    Paused(Started),
     /// It has ended.
     Exited(Exit),
 }
