@@ -1,0 +1,333 @@
+//! Making containers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use container_json::{Config, CreateBody, Created, HostConfig};
+use engine_json::Time;
+use image::Image;
+use rand::RngCore;
+
+use crate::check::{self, NetworkMode};
+use crate::engine::{blocking, now};
+use crate::events::Action;
+use crate::life::Life;
+use crate::mounts::{self, Making, Mount, Source};
+use crate::record::{Origin, Record, Stage};
+use crate::start::mac_wanted;
+use crate::spec::{self, Given, HostFiles, Reach};
+use crate::table::Entry;
+use crate::{Engine, Error, Kind};
+
+/// How many bytes `/dev/shm` has if nothing is said.
+const SHM_BYTES: i64 = 64 << 20;
+
+impl Engine {
+    /// Makes a container; `name` is none if one is to be made up. The image must be on this host.
+    pub async fn create(&self, name: Option<&str>, body: CreateBody) -> Result<Created, Error> {
+        let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+        self.whole(|engine| async move { engine.create_whole(name.as_deref(), body).await }).await
+    }
+
+    async fn create_whole(&self, name: Option<&str>, body: CreateBody) -> Result<Created, Error> {
+        if let Some(name) = name {
+            crate::names::checked(name)?;
+        }
+        let CreateBody { config, host_config, networking_config } = body;
+        let asked = check::Asked {
+            config: &config,
+            host_config: &host_config,
+            networking: &networking_config,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        check::all(&asked).map_err(not_the_image)?;
+        let image = self.image(&config.image)?;
+        let id = new_id();
+        let written = config.image.clone();
+        let config = complete(spec::merge(config, &image.config)?, &host_config, &id)?;
+        let record = Record {
+            mounts: self.wanted_mounts(&config, &host_config).map_err(not_the_image)?,
+            name: String::new(),
+            id,
+            created: now(),
+            image: written,
+            image_id: image.id.to_string(),
+            config,
+            host_config: with_defaults(host_config),
+            networking: networking_config,
+            restart_count: 0,
+            stopped_by_hand: false,
+            origin: Origin::User,
+            stage: Stage::Making,
+            started_at: Time::default(),
+            failure: None,
+        };
+        // Everything is decided once before anything is made, so that what cannot be is refused here.
+        decide_unreached(&record, &image, &BTreeMap::new(), Mounts::Left)?;
+        mac_wanted(&record)?;
+        self.make(name, record, &image).await
+    }
+
+    /// Makes what was decided, or leaves nothing behind.
+    async fn make(&self, name: Option<&str>, mut record: Record, image: &Image) -> Result<Created, Error> {
+        record.name = self.table().claim(name, &record.id)?;
+        let entry = Arc::new(Entry::new(record, Life::default()));
+        match self.make_parts(&entry, image).await {
+            Ok(warnings) => {
+                self.note(&entry, |record| record.stage = Stage::Whole);
+                self.table().insert(entry.clone());
+                self.tell(&entry, Action::Create, []);
+                Ok(Created { id: entry.id.clone(), warnings })
+            }
+            Err(error) => {
+                self.discard(&entry, true).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn make_parts(&self, entry: &Entry, image: &Image) -> Result<Vec<String>, Error> {
+        let record = entry.record().clone();
+        record.write(&self.inner.config.root).map_err(|error| Error::internal(&error))?;
+        let (engine, mut mounts) = (self.clone(), record.mounts.clone());
+        let made = blocking(move || {
+            let made = engine.make_volumes(&mut mounts);
+            (made, mounts)
+        });
+        let (made, mounts) = made.await;
+        // Also after a failure: what was made for it has its name there.
+        self.note(entry, |record| record.mounts = mounts);
+        let points = made?;
+        let record = entry.record().clone();
+        let spec = decide_unreached(&record, image, &points, Mounts::Left)?;
+        self.containers().lay_out(&spec).await?;
+        if record.mounts.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.fill(&record).await?;
+        let spec = decide_unreached(&record, image, &points, Mounts::Included)?;
+        self.containers().redefine(&spec).await?;
+        Ok(Vec::new())
+    }
+
+    /// Makes missing volumes and sources of binds; returns where the volumes are.
+    pub(crate) fn make_volumes(&self, mounts: &mut [Mount]) -> Result<BTreeMap<String, std::path::PathBuf>, Error> {
+        let mut points = BTreeMap::new();
+        for mount in mounts {
+            match &mut mount.source {
+                Source::Bind { path, is_made, .. } => make_source(path, *is_made)?,
+                Source::Tmpfs { .. } => {}
+                Source::Volume { name, making, .. } => {
+                    let Making { driver, options, labels } = making.clone();
+                    let wanted = Some(name.clone()).filter(|name| !name.is_empty());
+                    let creation = volume::Creation { name: wanted, driver, options, labels };
+                    let volume = self.make_volume(creation)?;
+                    name.clone_from(&volume.name);
+                    points.insert(volume.name, volume.mount_point);
+                }
+            }
+        }
+        Ok(points)
+    }
+
+    /// Gives empty volumes what the image has at their paths.
+    pub(crate) async fn fill(&self, record: &Record) -> Result<(), Error> {
+        let volumes: Vec<(String, String)> = record
+            .mounts
+            .iter()
+            .filter_map(|mount| match &mount.source {
+                Source::Volume { name, subpath, is_filled: true, .. } if subpath.is_empty() => {
+                    Some((name.clone(), mount.target.clone()))
+                }
+                Source::Volume { .. } | Source::Bind { .. } | Source::Tmpfs { .. } => None,
+            })
+            .collect();
+        if volumes.is_empty() {
+            return Ok(());
+        }
+        // A user of its own: the run may have the volume already.
+        let (engine, user) = (self.clone(), format!("{}/fill", record.id));
+        let filled = move |root: &std::fs::File| -> Result<(), Error> {
+            let root = archive::Root::of(root).map_err(|error| Error::internal(&error))?;
+            for (name, target) in &volumes {
+                engine.volumes().acquire(name, &user)?;
+                let filled = engine.volumes().fill(name, &root, Path::new(target));
+                engine.volumes().release(name, &user)?;
+                filled?;
+            }
+            Ok(())
+        };
+        self.containers().visit_root(&record.id, filled).await?
+    }
+
+    fn wanted_mounts(&self, config: &Config, host_config: &HostConfig) -> Result<Vec<Mount>, Error> {
+        let mut others = Vec::new();
+        for written in &host_config.volumes_from {
+            let (name, _) = mounts::volumes_from(written)?;
+            others.push(self.entry(name)?.record().mounts.clone());
+        }
+        for mode in [&host_config.network_mode, &host_config.ipc_mode, &host_config.pid_mode] {
+            if let Some(name) = check::peer(mode) {
+                self.entry(name)?;
+            }
+        }
+        let mounts = mounts::wanted(config, host_config, &others)?;
+        for mount in &mounts {
+            if let Source::Bind { path, is_made: false, .. } = &mount.source {
+                present(path)?;
+            }
+        }
+        Ok(mounts)
+    }
+
+    /// Finds an image of this host.
+    pub(crate) fn image(&self, name: &str) -> Result<Image, Error> {
+        if name.is_empty() {
+            return Err(Error::invalid("no image is given"));
+        }
+        self.images().inspect(name).map_err(|error| match error.kind() {
+            image::ErrorKind::NotFound => Error::not_found(format!("No such image: {}", tagged(name))),
+            _ => Error::invalid(error.to_string()),
+        })
+    }
+}
+
+/// Whether the mounts of a container are in place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mounts {
+    Included,
+    Left,
+}
+
+/// Decides what a container is made of that does not run.
+fn decide_unreached(
+    record: &Record,
+    image: &Image,
+    volumes: &BTreeMap<String, std::path::PathBuf>,
+    mounts: Mounts,
+) -> Result<container::Spec, Error> {
+    let bare = match mounts {
+        Mounts::Included => record.clone(),
+        Mounts::Left => Record { mounts: Vec::new(), ..record.clone() },
+    };
+    spec::decide(&Given {
+        record: &bare,
+        layers: image.layers.clone(),
+        volumes,
+        reach: Reach::Nowhere,
+        pid_peer: None,
+        ipc_peer: None,
+        host: &HostFiles::default(),
+    })
+}
+
+/// Clients take what is not found for the image, and would fetch that again.
+fn not_the_image(error: Error) -> Error {
+    if error.kind() == Kind::NotFound { Error::new(Kind::Invalid, error.text()) } else { error }
+}
+
+/// Returns an image's name with the tag it has if none is written.
+fn tagged(name: &str) -> String {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let is_id = name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit());
+    if last.contains([':', '@']) || is_id { name.to_owned() } else { format!("{name}:latest") }
+}
+
+fn new_id() -> String {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    hex::encode(bytes)
+}
+
+/// Gives the container its name as a host where it has one of its own.
+fn complete(mut config: Config, host_config: &HostConfig, id: &str) -> Result<Config, Error> {
+    let network = NetworkMode::parse(&host_config.network_mode)?;
+    let has_own = matches!(network, NetworkMode::Bridge | NetworkMode::None) && host_config.uts_mode != "host";
+    if config.hostname.is_empty() && has_own {
+        config.hostname = id.chars().take(12).collect();
+    }
+    Ok(config)
+}
+
+/// Writes out what Docker shows of what the client left open.
+fn with_defaults(mut config: HostConfig) -> HostConfig {
+    let or = |text: &mut String, default: &str| {
+        if text.is_empty() {
+            *text = default.to_owned();
+        }
+    };
+    if matches!(config.network_mode.as_str(), "" | "default") {
+        config.network_mode = "bridge".to_owned();
+    }
+    or(&mut config.log_config.kind, spec::LOG_DRIVERS[0]);
+    or(&mut config.restart_policy.name, "no");
+    or(&mut config.ipc_mode, "private");
+    or(&mut config.runtime, "runc");
+    if config.shm_size == 0 && matches!(config.ipc_mode.as_str(), "private" | "shareable") {
+        config.shm_size = SHM_BYTES;
+    }
+    let limits = &mut config.resources;
+    if limits.memory > 0 && limits.memory_swap == 0 {
+        limits.memory_swap = limits.memory.saturating_mul(2);
+    }
+    if limits.memory_swappiness == Some(-1) {
+        limits.memory_swappiness = None;
+    }
+    config
+}
+
+fn present(path: &str) -> Result<(), Error> {
+    if Path::new(path).exists() {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "invalid mount config for type \"bind\": bind source path does not exist: {path}"
+    )))
+}
+
+/// Makes sure that the source of a bind mount is there.
+pub(crate) fn make_source(path: &str, is_made: bool) -> Result<(), Error> {
+    if !is_made {
+        return present(path);
+    }
+    if Path::new(path).exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(path)
+        .map_err(|error| Error::internal(&error).within(format!("error while creating mount source path '{path}'")))
+}
+
+/// Returns when a time was, in seconds.
+pub(crate) fn seconds(time: Time) -> i64 {
+    time.nanoseconds().div_euclid(1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_named_with_their_tags() {
+        for (name, shown) in [
+            ("busybox", "busybox:latest"),
+            ("host:5000/busybox", "host:5000/busybox:latest"),
+            ("busybox:1", "busybox:1"),
+            ("busybox@sha256:00", "busybox@sha256:00"),
+        ] {
+            assert_eq!(tagged(name), shown);
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_docker_shows() {
+        let mut written = HostConfig::default();
+        written.resources.memory = 64 << 20;
+
+        let shown = with_defaults(written);
+
+        assert_eq!((shown.network_mode.as_str(), shown.ipc_mode.as_str()), ("bridge", "private"));
+        assert_eq!((shown.log_config.kind.as_str(), shown.restart_policy.name.as_str()), ("json-file", "no"));
+        assert_eq!((shown.shm_size, shown.resources.memory_swap), (SHM_BYTES, 128 << 20));
+    }
+}

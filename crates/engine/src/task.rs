@@ -1,0 +1,159 @@
+//! The containers of tasks: kept like any other, but decided on and connected by their services.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use container::{Exit, Started};
+use container_json::{Config, EndpointSettings, HostConfig, NetworkingConfig};
+use engine_json::Time;
+use image::Image;
+use network::Attached;
+
+use crate::engine::{blocking, json_time, now};
+use crate::events::Action;
+use crate::life::{Life, Step};
+use crate::mounts::{self, Source};
+use crate::record::{Origin, Record, Stage};
+use crate::remove::Removing;
+use crate::spec::{self, Given, HostFiles, Reach};
+use crate::table::Entry;
+use crate::{Engine, Error};
+
+/// What the container of a task is made from.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The container's id, which follows from the task.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The image.
+    pub image: Image,
+    /// What runs in it; what is left open is the image's.
+    pub config: Config,
+    /// What it has of its host.
+    pub host_config: HostConfig,
+    /// The network namespace that was made for it, which its caller takes away after it has ended.
+    pub attached: Attached,
+    /// All its addresses; the first is its name's.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Its networks by name, for inspect.
+    pub networks: BTreeMap<String, EndpointSettings>,
+}
+
+impl Engine {
+    /// Makes the container of a task, ready to be started.
+    pub async fn prepare_task(&self, task: Task) -> Result<(), Error> {
+        self.whole(|engine| async move { engine.prepare_whole(task).await }).await
+    }
+
+    async fn prepare_whole(&self, task: Task) -> Result<(), Error> {
+        let Task { id, name, image, config, host_config, attached, addresses, networks } = task;
+        let written = config.image.clone();
+        let mut config = spec::merge(config, &image.config)?;
+        if config.hostname.is_empty() {
+            config.hostname = id.chars().take(12).collect();
+        }
+        self.table().claim(Some(&name), &id)?;
+        let record = Record {
+            mounts: mounts::wanted(&config, &host_config, &[])
+                .inspect_err(|_| self.table().release(&name))?,
+            id,
+            name,
+            created: now(),
+            image: written,
+            image_id: image.id.to_string(),
+            config,
+            host_config,
+            networking: NetworkingConfig { endpoints_config: networks },
+            restart_count: 0,
+            stopped_by_hand: false,
+            origin: Origin::Task,
+            stage: Stage::Whole,
+            started_at: Time::default(),
+            failure: None,
+        };
+        let entry = Arc::new(Entry::new(record, Life::default()));
+        let gateway = attached.interface.map_or_else(|| self.gateway(), |interface| interface.gateway);
+        let reach = Reach::Own { namespace: attached.namespace, addresses, gateway };
+        match self.prepare_parts(&entry, image.layers, reach).await {
+            Ok(()) => {
+                self.table().insert(entry.clone());
+                self.tell(&entry, Action::Create, []);
+                Ok(())
+            }
+            Err(error) => {
+                self.discard(&entry, true).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes what was decided. The record is written last: a container without one never ran, and is not missed.
+    async fn prepare_parts(&self, entry: &Entry, layers: Vec<PathBuf>, reach: Reach) -> Result<(), Error> {
+        let record = entry.record().clone();
+        let (engine, mut mounts) = (self.clone(), record.mounts.clone());
+        let id = record.id.clone();
+        let (mounts, points, host) = blocking(move || {
+            let points = engine.make_volumes(&mut mounts);
+            // In use from here on, as the first process is made at once.
+            for name in mounts.iter().filter_map(|mount| mount.volume()) {
+                engine.volumes().acquire(name, &id)?;
+            }
+            Ok::<_, Error>((mounts, points?, HostFiles::read()))
+        })
+        .await?;
+        entry.record().mounts.clone_from(&mounts);
+        let record = Record { mounts, ..record };
+        let decide = |record: &Record, reach: Reach| {
+            let layers = layers.clone();
+            spec::decide(&Given {
+                record,
+                layers,
+                volumes: &points,
+                reach,
+                pid_peer: None,
+                ipc_peer: None,
+                host: &host,
+            })
+        };
+        if record.mounts.iter().any(|mount| matches!(mount.source, Source::Volume { is_filled: true, .. })) {
+            let bare = Record { mounts: Vec::new(), ..record.clone() };
+            self.containers().lay_out(&decide(&bare, Reach::Nowhere)?).await?;
+            self.fill(&record).await?;
+            self.containers().redefine(&decide(&record, reach)?).await?;
+        } else {
+            self.containers().create(&decide(&record, reach)?).await?;
+        }
+        record.write(&self.inner.config.root).map_err(|error| Error::internal(&error))
+    }
+
+    /// Starts the container of a task.
+    pub async fn start_task(&self, id: &str) -> Result<Started, Error> {
+        let entry = self.entry(id)?;
+        let _turn = entry.turn.lock().await;
+        let started = self.containers().start(id).await?;
+        if entry.life().step == Step::Created {
+            // Not written: a service's task is started once, and its process knows since when it runs.
+            entry.record().started_at = json_time(started.at);
+            entry.life.send_modify(|life| life.step = Step::Running);
+            self.keep(entry.clone(), started, None);
+            self.tell(&entry, Action::Start, []);
+        }
+        Ok(started)
+    }
+
+    /// Waits until the container of a task has ended.
+    pub async fn wait_task(&self, id: &str) -> Result<Exit, Error> {
+        Ok(self.containers().wait(id).await?)
+    }
+
+    /// Removes the container of a task with its volumes without names; nothing happens if there is none.
+    pub async fn remove_task(&self, id: &str) -> Result<(), Error> {
+        match self.remove(id, Removing { force: true, volumes: true, link: false }).await {
+            Err(error) if error.kind() == crate::Kind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+}
