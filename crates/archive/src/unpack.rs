@@ -1,12 +1,15 @@
 //! Puts the files of a tar stream into a directory.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use crate::entry::Kind;
 use crate::make::{Maker, clean};
 use crate::reader::TarReader;
 use crate::{Error, Root};
+
+/// Headers are read one by one and short; content as long as this passes the buffer by.
+const INPUT_BYTES: usize = 64 << 10;
 
 /// Says how an archive is unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,7 @@ impl Root {
     pub fn unpack(&self, path: &Path, input: impl Read, unpacking: Unpacking) -> Result<(), Error> {
         let Unpacking { owner, replace, top } = unpacking;
         let mut maker = Maker::new(self, path, owner, replace)?;
-        let mut reader = TarReader::new(input);
+        let mut reader = TarReader::new(BufReader::with_capacity(INPUT_BYTES, input));
         while let Some(entry) = reader.next().map_err(Error::Read)? {
             let below = clean(&entry.path)?;
             if !below.as_os_str().is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! Headers are those of POSIX; what does not fit into one goes into an extension header before it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 
 use crate::entry::{Entry, Kind};
 use crate::reader::padding_of;
@@ -13,14 +13,15 @@ const OWNER_MAX: u32 = 0o777_7777;
 const NUMBER_MAX: u64 = 0o777_7777_7777;
 const COPY_BYTES: usize = 128 << 10;
 
-pub(crate) struct TarWriter<W> {
-    out: W,
+pub(crate) struct TarWriter<W: Write> {
+    /// Headers of small files are many and short; content as long as the buffer passes it by.
+    out: BufWriter<W>,
     buffer: Vec<u8>,
 }
 
 impl<W: Write> TarWriter<W> {
     pub(crate) fn new(out: W) -> Self {
-        Self { out, buffer: vec![0; COPY_BYTES] }
+        Self { out: BufWriter::with_capacity(COPY_BYTES, out), buffer: vec![0; COPY_BYTES] }
     }
 
     /// Writes an entry's headers.
