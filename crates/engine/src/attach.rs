@@ -43,21 +43,18 @@ impl Engine {
                 "container {name} is restarting, wait until the container is running"
             )));
         }
+        let tty = entry.record().config.tty;
         // Joined before the log is read: what is said meanwhile waits in the stream.
-        let (tty, program) = (entry.record().config.tty, self.program(&entry, wanted).await?);
-        let session = match program {
+        let mut session = match self.program(&entry, wanted).await? {
             None => Session::saying(Vec::new(), tty),
             Some(program) => Session::new(program, input(&entry, wanted, keys), tty),
         };
         self.tell(&entry, Action::Attach, []);
-        let session = if wanted.logs && (wanted.stdout || wanted.stderr) {
-            let LogsWanted { follow, since, until, tail, timestamps, details, .. } = LogsWanted::default();
-            let (stdout, stderr) = (wanted.stdout, wanted.stderr);
-            let past = LogsWanted { follow, stdout, stderr, since, until, tail, timestamps, details };
-            session.after(self.logs(&entry.id, &past)?)
-        } else {
-            session
-        };
+        if wanted.logs && (wanted.stdout || wanted.stderr) {
+            let AttachWanted { stdout, stderr, .. } = *wanted;
+            let past = LogsWanted { stdout, stderr, ..LogsWanted::default() };
+            session = session.after(self.logs(&entry.id, &past)?);
+        }
         let engine = self.clone();
         Ok(session.on_detach(move || engine.tell(&entry, Action::Detach, [])))
     }
@@ -91,10 +88,7 @@ fn input(entry: &Entry, wanted: &AttachWanted, keys: DetachKeys) -> Input {
         return Input::Unwanted;
     }
     // Only input that is for one client ends with it; otherwise the client goes, and others may come.
-    let at_end = if config.stdin_once && !config.tty {
-        EndOfInput::IsPassedOn
-    } else {
-        EndOfInput::EndsSession
-    };
+    let at_end =
+        if config.stdin_once && !config.tty { EndOfInput::IsPassedOn } else { EndOfInput::EndsSession };
     Input::Wanted { at_end, keys: config.tty.then(|| Scanner::new(keys)) }
 }

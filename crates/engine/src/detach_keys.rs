@@ -42,7 +42,9 @@ fn key(text: &str) -> Option<u8> {
     if text == "DEL" {
         return Some(DELETE);
     }
-    let [key @ (b'@' | b'a'..=b'z' | b'['..=b'_')] = text.strip_prefix("ctrl-")?.as_bytes() else { return None };
+    let [key @ (b'@' | b'a'..=b'z' | b'['..=b'_')] = text.strip_prefix("ctrl-")?.as_bytes() else {
+        return None;
+    };
     // What a terminal sends for ctrl and a key is the key's place among 32.
     Some(key & 0x1f)
 }

@@ -3,9 +3,9 @@
 mod sessions;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use container::{ExecStatus, Process, Size, Spec, Streams};
+use container::{ExecPhase, Process, Size, Spec, Streams};
 use container_json::{ExecBody, ExecCreated, ExecInspect, ExecProcess, ExecStart};
 use engine_json::{Channel, Frame};
 use rand::RngCore;
@@ -38,7 +38,7 @@ impl Engine {
         let keys = DetachKeys::parse(&body.detach_keys)?;
         self.ready_for_exec(&entry, name)?;
         let exec = Exec::new(new_id(), entry.id.clone(), body, keys);
-        self.inner.execs.forget_old(|container| self.entry(container).is_ok());
+        self.inner.execs.forget_old(Instant::now(), |container| self.entry(container).is_ok());
         let command = command_line(&exec.body);
         self.inner.execs.insert(exec.clone());
         self.tell(&entry, Action::ExecCreate(command), [("execID", exec.id.clone())]);
@@ -85,18 +85,17 @@ impl Engine {
         let containers = self.containers();
         let spec = containers.spec(&entry.id).map_err(|error| (error.into(), NOT_EXECUTED))?;
         let mut process = process(&spec, &exec.body);
-        process.size = how.console_size.or(exec.body.console_size).map(size);
+        process.size = how.console_size.map(size).or(process.size);
         if how.detach {
-            process.streams = Streams { stdin: false, stdout: false, stderr: false };
+            process.streams = Streams::default();
         }
         let stream =
             containers.exec(&entry.id, &exec.id, &process).await.map_err(|error| not_executed(&error))?;
         let pid = match containers.exec_status(&entry.id, &exec.id).await {
-            Ok(ExecStatus::Running { pid }) => pid,
-            Ok(ExecStatus::Ended { .. }) | Err(_) => 0,
+            Ok(ExecPhase::Running { pid }) => pid,
+            Ok(ExecPhase::Starting | ExecPhase::Ended { .. }) | Err(_) => 0,
         };
-        exec.state.send_replace(State::Running { pid });
-        self.exec_keep(entry.clone(), exec.clone());
+        self.exec_keep(entry.clone(), exec.clone(), pid);
         let input = if process.streams.stdin {
             let at_end = if exec.body.tty { EndOfInput::MeansNothing } else { EndOfInput::IsPassedOn };
             Input::Wanted { at_end, keys: exec.body.tty.then(|| Scanner::new(exec.keys.clone())) }
@@ -108,8 +107,9 @@ impl Engine {
             .on_detach(move || engine.tell(&entry, Action::ExecDetach, [("execID", id)])))
     }
 
-    /// Waits for the end of a command that runs, and notes it.
-    fn exec_keep(&self, entry: Arc<Entry>, exec: Arc<Exec>) {
+    /// Notes that a command runs, waits for its end, and notes that.
+    fn exec_keep(&self, entry: Arc<Entry>, exec: Arc<Exec>, pid: i32) {
+        exec.state.send_replace(State::Running { pid });
         let engine = self.clone();
         // Ends with the command, at the latest with its container.
         tokio::spawn(async move {
@@ -157,11 +157,9 @@ impl Engine {
                 return Ok(kept);
             }
             match status {
-                ExecStatus::Running { pid } => {
-                    exec.state.send_replace(State::Running { pid });
-                    self.exec_keep(entry, exec.clone());
-                }
-                ExecStatus::Ended { code } => exec.end(code),
+                ExecPhase::Starting => self.exec_keep(entry, exec.clone(), 0),
+                ExecPhase::Running { pid } => self.exec_keep(entry, exec.clone(), pid),
+                ExecPhase::Ended { code } => exec.end(code),
             }
             return Ok(exec);
         }
@@ -179,30 +177,22 @@ impl Engine {
     }
 }
 
-/// Returns what is executed: what the client leaves open is as in the container.
+/// Returns what is executed; what stays open is as in the container.
 pub(crate) fn process(spec: &Spec, body: &ExecBody) -> Process {
-    let or = |asked: &String, own: &String| if asked.is_empty() { own.clone() } else { asked.clone() };
-    let mut env = spec.env.clone();
-    if body.tty && !env.iter().any(|pair| pair.starts_with("TERM=")) {
+    let has_terminal_kind = |env: &[String]| env.iter().any(|pair| pair.starts_with("TERM="));
+    let mut env = body.env.clone();
+    if body.tty && !has_terminal_kind(&spec.env) && !has_terminal_kind(&env) {
         env.push("TERM=xterm".to_owned());
-    }
-    for pair in &body.env {
-        let (name, is_set) = pair.split_once('=').map_or((pair.as_str(), false), |(name, _)| (name, true));
-        env.retain(|known| known.split_once('=').map_or(known.as_str(), |(known, _)| known) != name);
-        if is_set {
-            env.push(pair.clone());
-        }
     }
     Process {
         args: body.cmd.clone().unwrap_or_default(),
         env,
-        cwd: or(&body.working_dir, &spec.cwd),
-        user: or(&body.user, &spec.user),
-        groups: spec.groups.clone(),
+        cwd: body.working_dir.clone(),
+        user: body.user.clone(),
         tty: body.tty,
+        size: body.console_size.map(size),
         privileged: body.privileged,
         streams: Streams { stdin: body.attach_stdin, stdout: body.attach_stdout, stderr: body.attach_stderr },
-        size: None,
     }
 }
 
@@ -250,9 +240,8 @@ fn not_executed(error: &container::Error) -> (Error, i32) {
         container::Error::Command { message, code } => (message.clone(), *code),
         other => (other.to_string(), NOT_EXECUTED),
     };
-    let text = format!(
-        "OCI runtime exec failed: exec failed: unable to start container process: {said}: unknown"
-    );
+    let text =
+        format!("OCI runtime exec failed: exec failed: unable to start container process: {said}: unknown");
     (Error::invalid(text), code)
 }
 
@@ -283,38 +272,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_open_is_the_containers() {
-        let spec = Spec {
-            env: words("PATH=/bin MODE=dev OLD=1"),
-            cwd: "/srv".into(),
-            user: "web".into(),
-            groups: words("logs"),
-            ..Spec::default()
-        };
-        for (body, env, cwd, user) in [
-            (ExecBody::default(), "PATH=/bin MODE=dev OLD=1", "/srv", "web"),
-            (
-                ExecBody { env: words("MODE=test OLD NEW=x=y"), ..ExecBody::default() },
-                "PATH=/bin MODE=test NEW=x=y",
-                "/srv",
-                "web",
-            ),
-            (
-                ExecBody { tty: true, ..ExecBody::default() },
-                "PATH=/bin MODE=dev OLD=1 TERM=xterm",
-                "/srv",
-                "web",
-            ),
-            (
-                ExecBody { working_dir: "/tmp".into(), user: "0".into(), ..ExecBody::default() },
-                "PATH=/bin MODE=dev OLD=1",
-                "/tmp",
-                "0",
-            ),
+    fn a_terminal_has_a_kind_unless_somebody_names_one() {
+        for (own, asked, tty, expected) in [
+            ("PATH=/bin", "A=1", false, "A=1"),
+            ("PATH=/bin", "A=1", true, "A=1 TERM=xterm"),
+            ("TERM=vt100", "", true, ""),
+            ("PATH=/bin", "TERM=linux", true, "TERM=linux"),
         ] {
-            let process = process(&spec, &body);
-            assert_eq!((process.env.join(" ").as_str(), process.cwd.as_str()), (env, cwd));
-            assert_eq!((process.user.as_str(), process.groups.join(" ").as_str()), (user, "logs"));
+            let spec = Spec { env: words(own), ..Spec::default() };
+            let body = ExecBody { env: words(asked), tty, ..ExecBody::default() };
+            assert_eq!(process(&spec, &body).env.join(" "), expected);
         }
     }
 

@@ -292,7 +292,10 @@ mod tests {
     fn what_is_not_given_is_dockers_default() {
         let Check { command: _, interval, timeout, start_period, start_interval, retries } = check();
 
-        assert_eq!([interval, timeout, start_period, start_interval].map(|time| time.as_secs()), [30, 30, 0, 5]);
+        assert_eq!(
+            [interval, timeout, start_period, start_interval].map(|time| time.as_secs()),
+            [30, 30, 0, 5]
+        );
         assert_eq!(retries, 3);
     }
 
@@ -305,7 +308,10 @@ mod tests {
             (config(&["NONE"]), "NONE", 7, 2),
         ] {
             let merged = merge(Some(&user), Some(&image)).unwrap();
-            assert_eq!((merged.test.join(" ").as_str(), merged.interval, merged.retries), (test, interval, retries));
+            assert_eq!(
+                (merged.test.join(" ").as_str(), merged.interval, merged.retries),
+                (test, interval, retries)
+            );
         }
         assert_eq!(merge(None, Some(&image)), Some(image));
         assert_eq!(merge(None, None), None);
@@ -314,7 +320,10 @@ mod tests {
     #[test]
     fn nonsense_is_refused_in_dockers_words() {
         for (check, said) in [
-            (Healthcheck { interval: 999_999, ..config(&[]) }, "Interval in Healthcheck cannot be less than 1ms"),
+            (
+                Healthcheck { interval: 999_999, ..config(&[]) },
+                "Interval in Healthcheck cannot be less than 1ms",
+            ),
             (Healthcheck { timeout: -1, ..config(&[]) }, "Timeout in Healthcheck cannot be less than 1ms"),
             (Healthcheck { retries: -1, ..config(&[]) }, "Retries in Healthcheck cannot be negative"),
         ] {

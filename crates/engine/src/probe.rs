@@ -29,7 +29,11 @@ impl Engine {
     }
 
     /// Waits for the end of a run, and checks the container until then.
-    pub(crate) async fn run_checked(&self, entry: &Entry, started: Started) -> Result<Exit, container::Error> {
+    pub(crate) async fn run_checked(
+        &self,
+        entry: &Entry,
+        started: Started,
+    ) -> Result<Exit, container::Error> {
         let exit = tokio::select! {
             exit = self.containers().wait(&entry.id) => exit,
             never = self.check_health(entry, started) => match never {},

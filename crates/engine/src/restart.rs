@@ -42,9 +42,8 @@ impl Policy {
             "always" => Policy::Always,
             "unless-stopped" => Policy::UnlessStopped,
             "on-failure" => {
-                let retries = u32::try_from(retries_max).map_err(|_| {
-                    InvalidPolicy("maximum retry count cannot be negative".to_owned())
-                })?;
+                let retries = u32::try_from(retries_max)
+                    .map_err(|_| InvalidPolicy("maximum retry count cannot be negative".to_owned()))?;
                 return Ok(Policy::OnFailure { retries_max: NonZeroU32::new(retries) });
             }
             unknown => {

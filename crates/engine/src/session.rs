@@ -57,14 +57,7 @@ impl Session {
 
     /// Makes a session that only says something, which has its frame already.
     pub(crate) fn saying(last_words: Vec<u8>, is_raw: bool) -> Session {
-        Session {
-            past: None,
-            last_words,
-            program: None,
-            input: Input::Unwanted,
-            is_raw,
-            on_detach: None,
-        }
+        Session { past: None, last_words, program: None, input: Input::Unwanted, is_raw, on_detach: None }
     }
 
     /// Puts what was said before in front.
@@ -196,8 +189,7 @@ mod tests {
         let (program, end) = UnixStream::pair().unwrap();
         let has_detached = Arc::new(AtomicBool::new(false));
         let told = has_detached.clone();
-        let session =
-            Session::new(end, input, false).on_detach(move || told.store(true, Ordering::Relaxed));
+        let session = Session::new(end, input, false).on_detach(move || told.store(true, Ordering::Relaxed));
         Talk { client, program, session: tokio::spawn(session.run(served)), has_detached }
     }
 
@@ -242,8 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn input_may_end_the_session() {
-        let Talk { mut client, program, session, has_detached } =
-            talk(wanted(EndOfInput::EndsSession, None));
+        let Talk { mut client, program, session, has_detached } = talk(wanted(EndOfInput::EndsSession, None));
 
         client.write_all(b"last").await.unwrap();
         client.shutdown().await.unwrap();

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use container_json::ExecBody;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::Error;
 use crate::detach_keys::DetachKeys;
@@ -93,14 +92,14 @@ impl Sessions {
     }
 
     /// Forgets what ended some time ago or has no container any more.
-    pub(crate) fn forget_old(&self, has_container: impl Fn(&str) -> bool) {
-        let containers: BTreeSet<String> =
-            self.by_id().values().map(|exec| exec.container.clone()).collect();
+    pub(crate) fn forget_old(&self, now: Instant, has_container: impl Fn(&str) -> bool) {
+        let containers: BTreeSet<String> = self.by_id().values().map(|exec| exec.container.clone()).collect();
         // Asked without the lock: to find a container takes a lock of its own.
         let gone: BTreeSet<String> =
             containers.into_iter().filter(|container| !has_container(container)).collect();
         self.by_id().retain(|_, exec| {
-            let is_old = matches!(*exec.state.borrow(), State::Ended { at, .. } if at.elapsed() >= KEPT);
+            let is_old =
+                matches!(*exec.state.borrow(), State::Ended { at, .. } if now.duration_since(at) >= KEPT);
             !is_old && !gone.contains(&exec.container)
         });
     }
@@ -128,8 +127,8 @@ mod tests {
         assert_eq!(exec.claim().unwrap_err().text(), "Error: Exec command e1 has already run");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_ended_is_forgotten_after_a_while_and_with_its_container() {
+    #[test]
+    fn what_ended_is_forgotten_after_a_while_and_with_its_container() {
         let sessions = Sessions::default();
         for (id, container) in [("ended", "c1"), ("running", "c1"), ("prepared", "c1"), ("lost", "c2")] {
             sessions.insert(exec(id, container));
@@ -138,10 +137,9 @@ mod tests {
         sessions.get("running").unwrap().state.send_replace(State::Running { pid: 1 });
         let left = |sessions: &Sessions| sessions.by_id().keys().cloned().collect::<Vec<_>>().join(" ");
 
-        sessions.forget_old(|container| container == "c1");
+        sessions.forget_old(Instant::now(), |container| container == "c1");
         let first = left(&sessions);
-        tokio::time::advance(KEPT).await;
-        sessions.forget_old(|container| container == "c1");
+        sessions.forget_old(Instant::now() + KEPT, |container| container == "c1");
 
         assert_eq!(first, "ended prepared running");
         assert_eq!(left(&sessions), "prepared running");
