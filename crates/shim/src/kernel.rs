@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, c_long, sock_filter, sock_fprog};
+use nix::fcntl::{FcntlArg, OFlag, OpenHow, ResolveFlag, fcntl, openat2};
 
+use crate::Size;
 use crate::capability::{Set, number};
 
 /// Takes over a descriptor this process inherited.
@@ -24,10 +26,23 @@ pub(crate) fn redirect(from: &impl AsRawFd, to: RawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps calls on a file from waiting.
+pub(crate) fn unblocked(fd: OwnedFd) -> io::Result<File> {
+    fcntl(&fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok(File::from(fd))
+}
+
+/// Sets the size of a terminal, at either of its sides.
+pub(crate) fn set_window_size(terminal: &impl AsRawFd, size: Size) -> io::Result<()> {
+    let Size { rows, columns } = size;
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel reads one structure of this type, which outlives the call.
+    check(c_long::from(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) }))?;
+    Ok(())
+}
+
 /// Opens a path as a process with this root directory would, symbolic links included.
 pub(crate) fn open_in_root(root: &File, path: &std::path::Path, flags: c_int) -> io::Result<File> {
-    use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
-
     let how = OpenHow::new()
         .flags(OFlag::from_bits_truncate(flags) | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
@@ -92,6 +107,13 @@ pub(crate) fn reset_signals() {
 pub(crate) fn trim_memory() {
     // SAFETY: the allocator may be trimmed at any time.
     unsafe { libc::malloc_trim(0) };
+}
+
+/// Sends a signal to a process whose number cannot have passed to another, such as a child that is not reaped.
+pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    check(c_long::from(unsafe { libc::kill(pid, signal) }))?;
+    Ok(())
 }
 
 /// Copies this process. The child sees 0.

@@ -7,13 +7,19 @@
 //!
 //! This crate never knows more than one container, and nothing of images, names or the Engine API.
 
+mod birth;
 mod capability;
 pub mod cgroup;
 mod check;
+mod children;
+mod client;
 mod console;
 mod device_filter;
 mod devices;
+mod ends;
 mod entry;
+mod exec;
+mod flow;
 mod freezer;
 mod hybrid;
 mod init;
@@ -27,6 +33,8 @@ mod pidfd;
 pub mod place;
 mod placing;
 mod prepare;
+mod process;
+mod recorder;
 mod root;
 mod seccomp;
 mod serve;
@@ -36,12 +44,14 @@ mod status;
 pub mod talk;
 mod tree;
 mod user;
+mod viewer;
 
 pub use cgroup::favor_cgroup_moves;
 pub use check::check;
 pub use entry::shim_main;
 pub use log::{LogLine, LogStream};
 pub use pidfd::Pidfd;
+pub use process::{ExecStatus, Process, Size, Streams};
 pub use signal::{ParseSignalError, Signal};
 pub use spec::{
     CgroupNamespace, Device, FileInRoot, Ipc, LogOptions, Mount, MountKind, PidSpace, Propagation, Resources,

@@ -72,7 +72,8 @@ pub(crate) fn document(
     document
 }
 
-fn process(spec: &Spec, user: &User, rights: Rights) -> Value {
+/// Returns the part about the first process, or about one that is described as if it were.
+pub(crate) fn process(spec: &Spec, user: &User, rights: Rights) -> Value {
     // Loading the filter and taking rights away for good need two rights themselves: the executor drops them.
     let loading = seccomp::is_filtered(spec);
     let with_helpers = |set: Set| if loading { set.with("SYS_ADMIN").with("SETPCAP") } else { set };

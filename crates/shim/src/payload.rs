@@ -16,7 +16,7 @@ use nix::unistd::{AccessFlags, access, execve};
 
 use crate::capability::Set;
 use crate::talk::Failure;
-use crate::{init, kernel};
+use crate::{Size, init, kernel};
 
 /// Found, but not to be executed.
 const CODE_NOT_EXECUTABLE: i32 = 126;
@@ -34,6 +34,8 @@ pub(crate) struct Payload {
     pub held: Set,
     /// Runs the program under the tiny first process.
     pub init: bool,
+    /// The size of its terminal at first.
+    pub size: Option<Size>,
     /// The pipe to the shim.
     pub report: RawFd,
 }
@@ -50,6 +52,10 @@ impl Executor for Payload {
         let broken = |doing: &'static str| {
             move |error: io::Error| Failure::Setup { reason: format!("{doing}: {error}") }
         };
+        if let Some(size) = self.size {
+            // Without a terminal there is nothing to be sized.
+            let _ = kernel::set_window_size(&io::stdin(), size);
+        }
         kernel::reset_signals();
         self.restrict().map_err(broken("restrict the program")).map_err(told)?;
         if self.init {

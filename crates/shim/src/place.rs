@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Exit, Spec, Started};
+use crate::{ExecStatus, Exit, Spec, Started};
 
 /// Unix socket addresses hold 108 bytes, the closing zero included.
 const SOCKET_PATH_MAX: usize = 107;
@@ -88,6 +88,10 @@ impl Place {
     pub fn exit(&self) -> PathBuf {
         self.dir.join("exit.json")
     }
+    /// Holds how the further processes of a container that has ended have ended.
+    pub fn execs(&self) -> PathBuf {
+        self.dir.join("execs.json")
+    }
 
     /// Reads what the shim needs to know.
     pub fn read_launch(&self) -> std::io::Result<Launch> {
@@ -105,6 +109,10 @@ impl Place {
     /// Reads how the container ended; none if it has not.
     pub fn read_exit(&self) -> Option<Exit> {
         read(&self.exit()).ok()
+    }
+    /// Reads how further processes have ended; empty if there were none.
+    pub fn read_execs(&self) -> Vec<(String, ExecStatus)> {
+        read(&self.execs()).unwrap_or_default()
     }
 }
 

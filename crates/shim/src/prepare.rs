@@ -1,8 +1,8 @@
 //! Makes a container ready: root, namespaces, cgroup, streams; its first process is parked before the program.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 
 use libcontainer::container::Container;
@@ -10,11 +10,12 @@ use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
 use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Gid, Pid, Uid, fchown, pipe2};
+use nix::unistd::{Pid, pipe2};
 
 use crate::cgroup::Cgroups;
 use crate::console::Console;
 use crate::devices::{self, Rule};
+use crate::ends::Ends;
 use crate::hybrid::{self, Cover, Joinable, Visit};
 use crate::oci::{self, Rights};
 use crate::payload::Payload;
@@ -37,12 +38,9 @@ pub(crate) struct Prepared {
     pub listener: UnixListener,
     /// Tells how executing the program went.
     pub report: fs::File,
-    /// Standard output, or the terminal.
-    pub output: OwnedFd,
-    /// Standard error; none with a terminal.
-    pub errors: Option<OwnedFd>,
-    /// Kept open so that the container's standard input stays open.
-    pub input: Option<OwnedFd>,
+    pub ends: Ends,
+    /// The version 1 cgroups, which further processes join.
+    pub joinable: Joinable,
 }
 
 /// Does everything up to the execution of the program.
@@ -94,6 +92,7 @@ fn build(
         bounding: rights.wanted,
         held: rights.held,
         init: spec.init,
+        size: spec.console,
         report: report_end.as_raw_fd(),
     };
     let builder = ContainerBuilder::new(spec.id.clone(), SyscallType::default())
@@ -108,8 +107,7 @@ fn build(
     let builder = match &console {
         Some(console) => builder.with_console_socket(Some(console.path())),
         None => {
-            let made = Streams::make(spec.open_stdin, user).map_err(nix("make a pipe"))?;
-            let (ends, inner) = made;
+            let (ends, inner) = Ends::make(spec.open_stdin, user).map_err(io("make a pipe"))?;
             streams = Some(ends);
             builder.with_stdin(inner.input).with_stdout(inner.output).with_stderr(inner.errors)
         }
@@ -135,13 +133,12 @@ fn build(
         (Some(ends), _) => ends,
         (None, Some(console)) => {
             let output = console.take().map_err(io("take the terminal"))?;
-            Streams { input: None, output, errors: None }
+            Ends { input: None, output, errors: None }
         }
         (None, None) => return Err(setup("the container has no streams")),
     };
     let listener = listen(launch).map_err(io("listen on the shim's socket"))?;
-    let Streams { input, output, errors } = ends;
-    Ok(Prepared { container, cgroups, cover, pid, process, listener, report, output, errors, input })
+    Ok(Prepared { container, cgroups, cover, pid, process, listener, report, ends, joinable })
 }
 
 /// Takes away a parked process that cannot be used, so that its cgroups can be removed.
@@ -151,44 +148,6 @@ fn end(process: &Pidfd, pid: i32, reason: String) -> Failure {
         let _ = waitpid(Pid::from_raw(pid), None);
     }
     setup(reason)
-}
-
-/// The shim's ends of a container's streams.
-struct Streams {
-    input: Option<OwnedFd>,
-    output: OwnedFd,
-    errors: Option<OwnedFd>,
-}
-
-/// The container's ends.
-struct Inner {
-    input: OwnedFd,
-    output: OwnedFd,
-    errors: OwnedFd,
-}
-
-impl Streams {
-    fn make(open_stdin: bool, user: &User) -> nix::Result<(Streams, Inner)> {
-        let (output, output_in) = pipe2(OFlag::O_CLOEXEC)?;
-        let (errors, errors_in) = pipe2(OFlag::O_CLOEXEC)?;
-        let (input, input_in) = if open_stdin {
-            let (inner, outer) = pipe2(OFlag::O_CLOEXEC)?;
-            (Some(outer), inner)
-        } else {
-            let null = OpenOptions::new().read(true).open("/dev/null");
-            (
-                None,
-                null.map_err(|error| nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?
-                    .into(),
-            )
-        };
-        // Programs open /dev/stdout by its name, for which the pipe must be theirs.
-        for end in [output_in.as_fd(), errors_in.as_fd()] {
-            fchown(end, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
-        }
-        let inner = Inner { input: input_in, output: output_in, errors: errors_in };
-        Ok((Streams { input, output, errors: Some(errors) }, inner))
-    }
 }
 
 /// Reads what the container told about executing its program; none if all went well.
@@ -213,7 +172,7 @@ fn listen(launch: &Launch) -> std::io::Result<UnixListener> {
 }
 
 /// Writes an error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Signal;
+use crate::{Signal, Size};
 
 /// Describes one container completely; it is kept on disk beside the container, where what an earlier version did not
 /// know is taken for its default.
@@ -82,10 +82,18 @@ pub struct Spec {
     pub tty: bool,
     /// Keeps standard input open; without it the container reads end of file.
     pub open_stdin: bool,
+    /// Ends standard input with the first who has written to it, or was able to.
+    #[serde(default)]
+    pub stdin_once: bool,
+    /// The size of the terminal at first.
+    #[serde(default)]
+    pub console: Option<Size>,
     /// The signal that stops the container if the caller names none; none means `SIGTERM`.
     pub stop_signal: Option<Signal>,
     /// How much log is kept.
     pub log: LogOptions,
+    /// Keeps no log at all: output goes to whoever is attached, and nowhere else.
+    pub discard_log: bool,
     /// Kept and listed, otherwise ignored.
     pub labels: BTreeMap<String, String>,
 }
