@@ -16,13 +16,11 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::check::check;
 use crate::entry::{Entry, GONE_DEADLINE, LINES_MAX};
 use crate::keeper::{Link, settle};
-use crate::launch::{clear_former_run, make_place, ready, spawn};
 use crate::log::LogQuery;
 use crate::pausing::{ends, is_paused, release};
-use crate::{Error, Exit, LogLine, Phase, Signal, Spec, Started, Status};
+use crate::{Error, Exit, LogLine, Phase, Signal, Spec, Status};
 
 /// Names of directories that are being deleted begin like this; no id can.
 const TRASH: &str = ".trash-";
@@ -54,11 +52,11 @@ pub enum Removal {
 /// To be used inside a tokio runtime. Dropping it leaves the containers alone.
 #[derive(Clone)]
 pub struct Containers {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    config: Config,
+pub(crate) struct Shared {
+    pub config: Config,
     table: Mutex<BTreeMap<String, Arc<Entry>>>,
     trash: AtomicU64,
 }
@@ -88,37 +86,6 @@ impl Containers {
         Ok(containers)
     }
 
-    /// Prepares everything and parks the first process right before the program.
-    pub async fn create(&self, spec: &Spec) -> Result<(), Error> {
-        let config = &self.shared.config;
-        check(spec)?;
-        let place = Place::new(&config.root, &config.run, &spec.id);
-        let cgroup = Path::new("/").join(&config.cgroup_parent).join(&spec.id);
-        let launch = Launch { spec: spec.clone(), place, cgroup };
-        let this = self.clone();
-        // A task of its own, so that a caller who gives up leaves nothing half-made.
-        finish(tokio::spawn(async move { this.create_whole(launch).await }).await)
-    }
-
-    /// Executes the program; a container that has ended is started again over its writable layer.
-    pub async fn start(&self, id: &str) -> Result<Started, Error> {
-        let entry = self.entry(id)?;
-        let phase = entry.news.phase.borrow().clone();
-        match phase {
-            Phase::Running(started) => return Ok(started),
-            Phase::Paused(_) => return Err(Error::Paused { id: id.to_owned() }),
-            Phase::Created | Phase::Exited(_) => {}
-        }
-        if matches!(phase, Phase::Exited(_)) || entry.calls().is_none() {
-            let (this, entry) = (self.clone(), entry.clone());
-            finish(tokio::spawn(async move { this.prepare_again(&entry).await }).await)?;
-        }
-        match entry.call(Request::Start).await? {
-            Message::Started(started) => Ok(started),
-            other => Err(entry.unexpected(other)),
-        }
-    }
-
     /// Sends a signal to the first process.
     ///
     /// A paused container gets it when it goes on, which the kill signal and its stop signal see to.
@@ -136,7 +103,11 @@ impl Containers {
         let entry = self.entry(id)?;
         let signal = signal.or(entry.spec().stop_signal).unwrap_or(Signal::TERM);
         // A parked process would take no notice of a polite signal.
-        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_) | Phase::Paused(_));
+        let phase = entry.news.phase.borrow().clone();
+        if phase == Phase::Created && entry.calls().is_none() {
+            return Err(Error::NotRunning { id: id.to_owned() });
+        }
+        let is_running = matches!(phase, Phase::Running(_) | Phase::Paused(_));
         if is_running && !grace.is_zero() {
             self.signal_unless_ended(&entry, signal).await?;
             if let Ok(exit) = timeout(grace, entry.ended()).await {
@@ -188,7 +159,7 @@ impl Containers {
         Ok(receiver)
     }
 
-    fn table(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Entry>>> {
+    pub(crate) fn table(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Entry>>> {
         self.shared.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -196,45 +167,6 @@ impl Containers {
         self.table().get(id).cloned().ok_or_else(|| Error::NotFound { id: id.to_owned() })
     }
 
-    async fn create_whole(&self, launch: Launch) -> Result<(), Error> {
-        let Launch { spec, place, cgroup } = &launch;
-        let (spec, place, cgroup) = (spec.clone(), place.clone(), cgroup.clone());
-        let program = self.shared.config.shim.clone();
-        let born = spawn_blocking(move || {
-            make_place(&launch)?;
-            spawn(&program, &launch.place).inspect_err(|_| delete(launch.place.dir.clone()))
-        });
-        let born = finish(born.await)?;
-        match ready(born, &spec, &place).await {
-            Ok(link) => {
-                let entry = Entry::new(spec, place, cgroup, Phase::Created);
-                entry.keep(link);
-                self.table().insert(entry.id.clone(), Arc::new(entry));
-                Ok(())
-            }
-            Err(error) => {
-                self.discard(place, cgroup).await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn prepare_again(&self, entry: &Entry) -> Result<(), Error> {
-        // The shim of the former run may still be cleaning up.
-        entry.shim_gone().await?;
-        let (program, place) = (self.shared.config.shim.clone(), entry.place.clone());
-        let born = spawn_blocking(move || {
-            clear_former_run(&place)?;
-            spawn(&program, &place)
-        });
-        let born = finish(born.await)?;
-        let link = ready(born, &entry.spec(), &entry.place).await?;
-        entry.news.phase.send_replace(Phase::Created);
-        entry.keep(link);
-        Ok(())
-    }
-
-    /// Sends a signal that is to end it, also if it is paused.
     async fn signal_unless_ended(&self, entry: &Entry, signal: Signal) -> Result<(), Error> {
         match entry.call(Request::Signal(signal)).await {
             Err(Error::NotRunning { .. } | Error::ShimGone { .. }) => Ok(()),
@@ -259,7 +191,7 @@ impl Containers {
     }
 
     /// Takes everything away that a container without a shim has left, and frees its id.
-    async fn discard(&self, place: Place, cgroup: PathBuf) {
+    pub(crate) async fn discard(&self, place: Place, cgroup: PathBuf) {
         let number = self.shared.trash.fetch_add(1, Ordering::Relaxed);
         let trash = self.shared.config.root.join(format!("{TRASH}{number:x}"));
         let discarded = spawn_blocking(move || {
@@ -314,7 +246,7 @@ async fn settled(place: &Place, cgroup: &Path) -> Exit {
 }
 
 /// Deletes a directory beside the caller's path; what a dying process leaves, the next `open` deletes.
-fn delete(dir: PathBuf) {
+pub(crate) fn delete(dir: PathBuf) {
     tokio::task::spawn_blocking(move || {
         if let Err(error) = fs::remove_dir_all(&dir)
             && error.kind() != io::ErrorKind::NotFound
@@ -325,7 +257,7 @@ fn delete(dir: PathBuf) {
 }
 
 /// Passes a panic of a task on to whoever waits for it.
-fn finish<T>(joined: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+pub(crate) fn finish<T>(joined: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
     match joined {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -1,11 +1,13 @@
 //! One container in the table of the handle, and the way to its shim.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use shim::place::{self, Launch, Place};
 use shim::talk::{Message, Request};
+use shim::{Size, Streams};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -31,13 +33,39 @@ pub(crate) struct Entry {
     pub news: Arc<News>,
     /// The way to the keeper of a living shim.
     calls: Mutex<Option<mpsc::Sender<Call>>>,
+    /// One shim at a time is made ready.
+    pub turn: tokio::sync::Mutex<()>,
+    /// What is to be told to the next shim.
+    pub expected: Mutex<Expected>,
+}
+
+/// What was asked for before there was a shim to ask.
+#[derive(Default)]
+pub(crate) struct Expected {
+    /// Who attached.
+    pub viewers: Vec<(OwnedFd, Streams)>,
+    /// The size of the terminal.
+    pub size: Option<Size>,
 }
 
 impl Entry {
     pub(crate) fn new(spec: Spec, place: Place, cgroup: PathBuf, phase: Phase) -> Entry {
-        let news = News { phase: watch::Sender::new(phase), log: watch::Sender::new(0) };
+        let news = News {
+            phase: watch::Sender::new(phase),
+            log: watch::Sender::new(0),
+            execs: watch::Sender::new(0),
+        };
         let (id, spec) = (spec.id.clone(), Mutex::new(Arc::new(spec)));
-        Entry { id, spec, place, cgroup, news: Arc::new(news), calls: Mutex::default() }
+        Entry {
+            id,
+            spec,
+            place,
+            cgroup,
+            news: Arc::new(news),
+            calls: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            expected: Mutex::default(),
+        }
     }
 
     pub(crate) fn spec(&self) -> Arc<Spec> {

@@ -64,6 +64,18 @@ pub enum Error {
         /// The container.
         id: String,
     },
+    /// It has no further process of this id that runs.
+    #[error("no such exec instance in container {id}")]
+    NoExec {
+        /// The container.
+        id: String,
+    },
+    /// The id of a further process is taken.
+    #[error("container {id} has an exec instance of this id already")]
+    ExecExists {
+        /// The container.
+        id: String,
+    },
     /// The kernel does not keep these limits.
     #[error("limits of container {id} cannot be changed: {reason}")]
     Limits {

@@ -28,6 +28,8 @@ pub(crate) struct News {
     pub phase: watch::Sender<Phase>,
     /// Counts the times the log has grown.
     pub log: watch::Sender<u64>,
+    /// Counts what has happened to further processes.
+    pub execs: watch::Sender<u64>,
 }
 
 /// A connection to a living shim.
@@ -138,7 +140,9 @@ impl Keeper {
         match message {
             Message::Exited(exit) => {
                 self.news.phase.send_replace(Phase::Exited(exit));
+                self.news.execs.send_modify(|count| *count += 1);
             }
+            Message::ExecsChanged => self.news.execs.send_modify(|count| *count += 1),
             Message::LogGrew => {
                 self.news.log.send_modify(|count| *count += 1);
                 if self.news.log.receiver_count() == 0
@@ -147,7 +151,7 @@ impl Keeper {
                     waiting.push_back(None);
                 }
             }
-            answer @ (Message::Done | Message::Started(_) | Message::Failed(_)) => {
+            answer @ (Message::Done | Message::Started(_) | Message::Execs(_) | Message::Failed(_)) => {
                 if let Message::Started(started) = &answer {
                     self.news.phase.send_replace(Phase::Running(*started));
                 }
@@ -166,12 +170,16 @@ impl Keeper {
         {
             tracing::warn!(%error, "reap the shim of {}", self.place.dir.display());
         }
-        if matches!(*self.news.phase.borrow(), Phase::Exited(_)) {
-            return;
+        let News { phase, execs, .. } = &*self.news;
+        // Who waits for a further process finds out on disk how it ended.
+        self.calls.close();
+        if matches!(*phase.borrow(), Phase::Exited(_)) {
+            return execs.send_modify(|count| *count += 1);
         }
         let (place, cgroup) = (self.place.clone(), self.cgroup.clone());
         let exit = tokio::task::spawn_blocking(move || settle(&place, &cgroup)).await;
-        self.news.phase.send_replace(Phase::Exited(exit.expect("settling does not panic")));
+        phase.send_replace(Phase::Exited(exit.expect("settling does not panic")));
+        execs.send_modify(|count| *count += 1);
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::keeper::Link;
-use crate::{Error, Spec};
+use crate::{Error, Exit, Spec};
 use shim::place::{self, Launch, Place};
 use shim::talk::{Failure, Message};
 
@@ -45,8 +45,11 @@ pub(crate) fn make_place(launch: &Launch) -> Result<(), Error> {
 }
 
 /// Forgets a former run, so that the container can be made ready again over its writable layer.
+///
+/// If this process dies on the way, the container is still one that has ended, or one that was laid out.
 pub(crate) fn clear_former_run(place: &Place) -> Result<(), Error> {
-    for path in [place.started(), place.created(), place.exit()] {
+    mark_whole(place)?;
+    for path in [place.started(), place.exit(), place.execs()] {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::Io { doing: "remove", path, source: error });
@@ -55,6 +58,21 @@ pub(crate) fn clear_former_run(place: &Place) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Says that a container has all it needs to be started one day.
+pub(crate) fn mark_whole(place: &Place) -> Result<(), Error> {
+    let path = place.created();
+    fs::File::create(&path).map(drop).map_err(Error::io("make", path))
+}
+
+/// Says again how a container ended that could not be made ready for another run.
+pub(crate) fn restore(place: &Place, former: Option<Exit>) {
+    if let Some(exit) = former
+        && let Err(error) = place::write(&place.exit(), &exit)
+    {
+        tracing::warn!(%error, "write {}", place.exit().display());
+    }
 }
 
 /// A shim that was just executed.
@@ -124,6 +142,8 @@ pub(crate) fn refusal(id: &str, failure: Failure) -> Error {
         Failure::Command { message, code } => Error::Command { message, code },
         Failure::Setup { reason } => Error::Setup { id, reason },
         Failure::NotRunning => Error::NotRunning { id },
+        Failure::NoExec => Error::NoExec { id },
+        Failure::ExecExists => Error::ExecExists { id },
     }
 }
 

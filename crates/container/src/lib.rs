@@ -8,14 +8,17 @@
 //! This crate never pulls or unpacks images (it gets layer directories), never configures networks (it gets the
 //! path of a network namespace) and knows no clusters, services or tasks.
 
+mod attach;
 mod check;
 mod containers;
 mod entry;
 mod error;
+mod exec;
 mod keeper;
 mod launch;
 mod log;
 mod pausing;
+mod starting;
 mod stats;
 mod update;
 
@@ -23,8 +26,8 @@ pub use containers::{Config, Containers, Removal};
 pub use error::Error;
 pub use log::LogQuery;
 pub use shim::{
-    CgroupNamespace, Device, Exit, FileInRoot, Ipc, LogLine, LogOptions, LogStream, Mount, MountKind,
-    ParseSignalError, Phase, PidSpace, Propagation, Resources, Seccomp, Signal, Spec, Started, Status,
-    Submounts, Ulimit, Uts, favor_cgroup_moves, shim_main,
+    CgroupNamespace, Device, ExecStatus, Exit, FileInRoot, Ipc, LogLine, LogOptions, LogStream, Mount,
+    MountKind, ParseSignalError, Phase, PidSpace, Process, Propagation, Resources, Seccomp, Signal, Size,
+    Spec, Started, Status, Streams, Submounts, Ulimit, Uts, favor_cgroup_moves, shim_main,
 };
 pub use stats::{BlockEntry, BlockIo, Cpu, Memory, Network, Pids, Stats, Traffic};
