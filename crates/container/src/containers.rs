@@ -167,6 +167,7 @@ impl Containers {
         self.table().get(id).cloned().ok_or_else(|| Error::NotFound { id: id.to_owned() })
     }
 
+    /// Sends a signal that is to end it, also if it is paused.
     async fn signal_unless_ended(&self, entry: &Entry, signal: Signal) -> Result<(), Error> {
         match entry.call(Request::Signal(signal)).await {
             Err(Error::NotRunning { .. } | Error::ShimGone { .. }) => Ok(()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use shim::place::{self, Launch, Place};
 use shim::talk::{Message, Request};
 use shim::{Size, Streams};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{RwLock, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub place: Place,
     pub cgroup: PathBuf,
     pub news: Arc<News>,
+    /// Held while files of the container are looked at, alone by whoever mounts its root.
+    pub root: Arc<RwLock<()>>,
     /// The way to the keeper of a living shim.
     calls: Mutex<Option<mpsc::Sender<Call>>>,
     /// One shim at a time is made ready.
@@ -62,6 +64,7 @@ impl Entry {
             place,
             cgroup,
             news: Arc::new(news),
+            root: Arc::default(),
             calls: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             expected: Mutex::default(),
@@ -114,6 +117,10 @@ impl Entry {
             Message::Failed(failure) => refusal(&self.id, failure),
             other => Error::Setup { id: self.id.clone(), reason: format!("the shim answered {other:?}") },
         }
+    }
+
+    pub(crate) fn unvisited(&self, reason: String) -> Error {
+        Error::Setup { id: self.id.clone(), reason }
     }
 
     pub(crate) fn stuck(&self) -> Error {

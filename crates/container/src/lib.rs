@@ -9,6 +9,7 @@
 //! path of a network namespace) and knows no clusters, services or tasks.
 
 mod attach;
+mod changes;
 mod check;
 mod containers;
 mod entry;
@@ -16,12 +17,15 @@ mod error;
 mod exec;
 mod keeper;
 mod launch;
+mod layer;
 mod log;
 mod pausing;
+mod root;
 mod starting;
 mod stats;
 mod update;
 
+pub use changes::{Change, ChangeKind};
 pub use containers::{Config, Containers, Removal};
 pub use error::Error;
 pub use log::LogQuery;

@@ -118,6 +118,7 @@ impl Containers {
     }
 
     async fn prepare(&self, entry: &Entry) -> Result<(), Error> {
+        let _alone = entry.root.write().await;
         // The shim of the former run may still be cleaning up.
         entry.shim_gone().await?;
         let former = entry.place.read_exit();

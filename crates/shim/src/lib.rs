@@ -45,6 +45,7 @@ pub mod talk;
 mod tree;
 mod user;
 mod viewer;
+mod visit;
 
 pub use cgroup::favor_cgroup_moves;
 pub use check::check;
@@ -58,3 +59,4 @@ pub use spec::{
     Seccomp, Spec, Submounts, Ulimit, Uts,
 };
 pub use status::{Exit, Phase, Started, Status};
+pub use visit::visit_at_rest;

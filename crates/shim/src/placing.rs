@@ -28,9 +28,9 @@ pub(crate) struct Placing {
     pub tree: Tree,
 }
 
-/// Takes everything the spec's mounts name.
-pub(crate) fn of_mounts(spec: &Spec) -> Result<Vec<Placing>, String> {
-    spec.mounts.iter().map(of_mount).collect()
+/// Takes everything that mounts name.
+pub(crate) fn of_mounts<'a>(mounts: impl IntoIterator<Item = &'a Mount>) -> Result<Vec<Placing>, String> {
+    mounts.into_iter().map(of_mount).collect()
 }
 
 /// Takes the small files, which lie at these paths; where a mount has the same target, that is what is wanted.

@@ -46,7 +46,7 @@ pub(crate) struct Prepared {
 /// Does everything up to the execution of the program.
 pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
-    let mut placings = placing::of_mounts(spec).map_err(setup)?;
+    let mut placings = placing::of_mounts(&spec.mounts).map_err(setup)?;
     let shm = mounts::shared_memory(&spec.ipc).map_err(setup)?;
     let nodes = devices::nodes(spec).map_err(setup)?;
     let rules = devices::rules(spec, &nodes).map_err(setup)?;
