@@ -16,6 +16,7 @@ use crate::netlink::{Protocol, Socket};
 use crate::nft::Table;
 use crate::overlay::OverlayNamespace;
 use crate::record::Record;
+use crate::relay::Relay;
 use crate::{Bridge, Config, Error, bridge, underlay};
 
 /// Returns a number that an earlier run of this host hardly started from too.
@@ -53,6 +54,7 @@ impl Host {
             bridge_mtu: mtu,
             vxlan_port,
             interface_names: AtomicU32::new(any_number()),
+            relay: Relay::default(),
             applying: Mutex::default(),
             state: Mutex::new(State {
                 pools,
@@ -117,6 +119,7 @@ impl Host {
                 Err(error) => tracing::warn!(container = id, %error, "published port was taken while away"),
             }
         }
+        let relaying = self.relay_to(record.bridge_address, &mut reservations);
         let mut state = self.state();
         if let Some(address) = record.bridge_address {
             state.pools.of_mut(record.uplink.bridge).adopt(address);
@@ -124,7 +127,7 @@ impl Host {
         let ids = record.overlays.iter().map(|place| &place.network_id);
         let overlays: Vec<_> = ids.filter_map(|id| state.overlays.get(id).cloned()).collect();
         overlays.iter().for_each(|overlay| overlay.join());
-        let holding = Holding { record, _reservations: reservations, overlays };
+        let holding = Holding { record, _reservations: reservations, _relaying: relaying, overlays };
         state.containers.insert(id.to_owned(), Slot::Attached(Box::new(holding)));
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::nft::{Endpoint, Published, Table};
 use crate::overlay::OverlayNamespace;
 use crate::pool::Pool;
 use crate::record::Record;
+use crate::relay::{Relay, Relaying};
 use crate::{
     Attached, Attachment, Bridge, BridgeInterface, Error, HostPort, Ipv4Net, Overlay, Uplink, mac_of,
     underlay,
@@ -34,6 +35,7 @@ pub(crate) struct Host {
     pub(crate) bridge_mtu: u32,
     pub(crate) vxlan_port: u16,
     pub(crate) interface_names: AtomicU32,
+    pub(crate) relay: Relay,
     /// Held while overlays are made or removed, so that two calls never build the same one.
     pub(crate) applying: Mutex<()>,
     pub(crate) state: Mutex<State>,
@@ -68,6 +70,7 @@ pub(crate) struct Holding {
     pub(crate) record: Record,
     /// Dropped with the container; nothing else is done with them.
     pub(crate) _reservations: Vec<Reservation>,
+    pub(crate) _relaying: Vec<Relaying>,
     pub(crate) overlays: Vec<Arc<OverlayNamespace>>,
 }
 
@@ -195,7 +198,8 @@ impl Host {
         let bridge = needs_bridge.then_some(uplink.bridge);
         let (bridge_address, overlays) = self.take_places(attachment, bridge)?;
         let record = Record { uplink, bridge_address, overlays: attachment.overlays.clone(), host_ports };
-        let holding = Holding { record, _reservations: reservations, overlays };
+        let relaying = self.relay_to(bridge_address, &mut reservations);
+        let holding = Holding { record, _reservations: reservations, _relaying: relaying, overlays };
         match self.build_kernel_side(id, path, &holding) {
             Ok(()) => Ok(holding),
             Err(error) => {
@@ -203,6 +207,22 @@ impl Host {
                 Err(error)
             }
         }
+    }
+
+    /// Answers over IPv6 at the ports that were reserved there too.
+    pub(crate) fn relay_to(
+        &self,
+        address: Option<Ipv4Addr>,
+        reservations: &mut [Reservation],
+    ) -> Vec<Relaying> {
+        let Some(address) = address else { return Vec::new() };
+        let serve = |reservation: &mut Reservation| {
+            let end = Endpoint::new(address, reservation.target);
+            let relaying = self.relay.serve(&self.namespace, reservation.over_ipv6.take()?, end);
+            // Without a thread for it, the port answers over IPv4 alone.
+            relaying.inspect_err(|error| tracing::warn!(%error, "a port does not answer over IPv6")).ok()
+        };
+        reservations.iter_mut().filter_map(serve).collect()
     }
 
     /// Takes an address on a bridge and a place in each overlay.

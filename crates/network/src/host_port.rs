@@ -5,8 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::Error;
 use crate::nft::Published;
+use crate::{Error, relay};
 
 /// Is a transport protocol a port belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +41,7 @@ impl Protocol {
 /// Is a port of this host that leads to a port of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPort {
-    /// The host's address it is reached at; unspecified (`0.0.0.0`) is every one.
+    /// The host's address it is reached at; unspecified (`0.0.0.0`) is every one, for TCP those of IPv6 too.
     pub host_ip: Ipv4Addr,
     /// The host's port; 0 lets the kernel choose a free one.
     pub published: u16,
@@ -71,9 +71,19 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// Holds a host port, so that no process of this host can take it while it is published.
 ///
-/// Packets are redirected before they would reach the socket, so nothing ever arrives on it.
+/// Packets are redirected before they would reach the socket, so nothing ever arrives on it; but for those over IPv6,
+/// which are answered by a relay.
 #[derive(Debug)]
-pub(crate) enum Reservation {
+pub(crate) struct Reservation {
+    held: Held,
+    /// The container's port.
+    pub(crate) target: u16,
+    /// The same port on all IPv6 addresses, if it is published on every address and there are any.
+    pub(crate) over_ipv6: Option<TcpListener>,
+}
+
+#[derive(Debug)]
+enum Held {
     Tcp(TcpListener),
     Udp(UdpSocket),
 }
@@ -103,16 +113,21 @@ impl Reservation {
 
     fn bind(wanted: &HostPort) -> io::Result<Reservation> {
         let address = SocketAddr::new(IpAddr::V4(wanted.host_ip), wanted.published);
-        match wanted.protocol {
-            Protocol::Tcp => TcpListener::bind(address).map(Reservation::Tcp),
-            Protocol::Udp => UdpSocket::bind(address).map(Reservation::Udp),
+        let held = match wanted.protocol {
+            Protocol::Tcp => Held::Tcp(TcpListener::bind(address)?),
+            Protocol::Udp => Held::Udp(UdpSocket::bind(address)?),
+        };
+        let mut reservation = Reservation { held, target: wanted.target, over_ipv6: None };
+        if wanted.protocol == Protocol::Tcp && wanted.host_ip.is_unspecified() {
+            reservation.over_ipv6 = relay::bind(reservation.port()?)?;
         }
+        Ok(reservation)
     }
 
     fn port(&self) -> io::Result<u16> {
-        let address = match self {
-            Reservation::Tcp(socket) => socket.local_addr(),
-            Reservation::Udp(socket) => socket.local_addr(),
+        let address = match &self.held {
+            Held::Tcp(socket) => socket.local_addr(),
+            Held::Udp(socket) => socket.local_addr(),
         };
         address.map(|address| address.port())
     }

@@ -26,6 +26,7 @@ mod nft;
 mod overlay;
 mod pool;
 mod record;
+mod relay;
 mod underlay;
 
 pub use address::{Ipv4Net, Mac, ParseNetError, mac_of};

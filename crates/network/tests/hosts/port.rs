@@ -1,6 +1,6 @@
 //! Ports of a host that lead to one container.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 
 use network::{Attached, Attachment, Error, HostPort, Network, Protocol};
 
@@ -207,4 +207,51 @@ fn refusals_are_written_as_docker_does() {
     assert_eq!(taken.to_string(), "Bind for 0.0.0.0:8080 failed: port is already allocated");
     assert!(matches!(refused, Error::PortRefused { .. }), "{refused:?}");
     assert_eq!(refused.to_string(), "failed to bind host port 203.0.113.9:8080/tcp");
+}
+
+#[test]
+fn port_on_every_address_answers_over_ipv6_too() {
+    let lab = Lab::new(2, 1500);
+    for host in [1, 2] {
+        lab.run_on(host, &format!("ip addr add fd00::{host}/64 dev u0 nodad"));
+    }
+    let one = lab.open(1);
+    let at_loopback = HostPort { host_ip: Ipv4Addr::LOCALHOST, ..tcp_port(8081, 80) };
+    let web = run(&one, "web", &[tcp_port(8080, 80), at_loopback]);
+    serve(&web.namespace, 80);
+    let outside = ("fd00::1".parse::<Ipv6Addr>().unwrap(), 8080);
+
+    for (host, to) in [(1, (Ipv6Addr::LOCALHOST, 8080)), (1, outside), (2, outside)] {
+        let mut stream = connect(&lab.host(host), to, DEADLINE).unwrap();
+        assert_eq!(greeting(&mut stream), web.interface.as_ref().unwrap().gateway.to_string());
+        assert!(echoes(&mut stream, "over IPv6"));
+    }
+    assert!(!is_reachable(&lab.host(1), (Ipv6Addr::LOCALHOST, 8081)));
+    drop(one);
+    eventually("the end of the relay", || !is_reachable(&lab.host(1), (Ipv6Addr::LOCALHOST, 8080)));
+    let one = lab.open(1);
+    assert!(reaches(&lab.host(2), outside));
+
+    wait(one.detach("web")).unwrap();
+
+    eventually("a port that was given back", || !is_reachable(&lab.host(2), outside));
+    run(&one, "web", &[tcp_port(8080, 80)]);
+}
+
+#[test]
+fn process_that_listens_over_ipv6_alone_keeps_its_port() {
+    let lab = Lab::new(1, 1500);
+    let one = lab.open(1);
+    let listen = || {
+        let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).unwrap();
+        socket.set_only_v6(true).unwrap();
+        socket.bind(&std::net::SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8080)).into()).unwrap();
+        socket.listen(1).unwrap();
+        socket
+    };
+    let _listening = inside(&lab.host(1), listen);
+
+    let refused = publish(&one, "web", &[tcp_port(8080, 80)]);
+
+    assert!(matches!(refused, Err(Error::PortInUse { .. })), "{refused:?}");
 }
