@@ -1,5 +1,7 @@
 //! The bodies of the real clients, and the answers they read.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use std::fmt::Debug;
 
 use container_json::{

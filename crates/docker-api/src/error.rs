@@ -9,6 +9,8 @@ use crate::respond;
 /// The status of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
+    /// 304, without a text
+    NotModified,
     /// 400
     BadRequest,
     /// 401
@@ -51,6 +53,11 @@ impl ApiError {
     /// Says that there is no such thing.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(Status::NotFound, message)
+    }
+
+    /// Says that this does not do it, and what to do.
+    pub fn not_supported(message: impl Into<String>) -> Self {
+        Self::new(Status::NotImplemented, message)
     }
 
     /// Says that something broke.
@@ -101,6 +108,7 @@ impl From<engine_json::InvalidAuth> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = match self.status {
+            Status::NotModified => return respond::bare(http::StatusCode::NOT_MODIFIED),
             Status::BadRequest => http::StatusCode::BAD_REQUEST,
             Status::Unauthorized => http::StatusCode::UNAUTHORIZED,
             Status::Forbidden => http::StatusCode::FORBIDDEN,

@@ -6,15 +6,17 @@
 //!
 //! It never decides anything and keeps no state of its own.
 
-mod engine;
+pub mod engine;
 mod error;
+mod hijack;
 mod moment;
+mod pattern;
 mod request;
 mod respond;
 mod routes;
 mod server;
 mod unread;
 
-pub use engine::{ByteStream, Engine, LocalState, LogLine, LogsWanted, Membership, ProgressStream, Removal};
+pub use engine::{Engine, LocalState, Membership};
 pub use error::{ApiError, Status};
 pub use server::{Listener, serve};

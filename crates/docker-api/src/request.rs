@@ -1,20 +1,23 @@
 //! What comes with a request: parameters, bodies, credentials.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::response::Response;
 use control::Control;
-use engine_json::{ApiVersion, Filters, RegistryAuth};
+use engine_json::{ApiVersion, Filters, RegistryAuth, Time};
+use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 
-use crate::engine::{Engine, LocalState};
+use crate::engine::{ByteStream, Engine, LocalState};
 use crate::error::{ApiError, Status};
+use crate::moment;
 
 /// Largest JSON body. A service's spec fits a log entry of 1 MiB; twice that leaves room for white space.
 const JSON_BYTES_MAX: usize = 2 << 20;
@@ -55,9 +58,9 @@ impl App {
 pub(crate) struct Version(pub ApiVersion);
 
 impl<S: Send + Sync> FromRequestParts<S> for Version {
-    type Rejection = ApiError;
+    type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(parts.extensions.get::<Self>().copied().unwrap_or(Self(ApiVersion::CURRENT)))
     }
 }
@@ -74,9 +77,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
-/// The query parameters, each with its first value, as Go reads them.
+/// The query parameters.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Query(BTreeMap<String, String>);
+pub(crate) struct Query(BTreeMap<String, Vec<String>>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = ApiError;
@@ -84,18 +87,45 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|error| ApiError::bad_request(format!("invalid query: {error}")))?;
-        let mut first = BTreeMap::new();
+        let mut query = Self::default();
         for (name, value) in pairs.0 {
-            first.entry(name).or_insert(value);
+            query.0.entry(name).or_default().push(value);
         }
-        Ok(Self(first))
+        Ok(query)
     }
 }
 
 impl Query {
-    /// Returns a parameter; empty if it is absent.
+    /// Returns the first value of a parameter, as Go reads it; empty if it is absent.
     pub fn text(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.all(name).first().map_or("", String::as_str)
+    }
+
+    /// Returns all values of a parameter.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns a parameter that is a number; none if it is absent.
+    pub fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, ApiError> {
+        match self.text(name) {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| {
+                ApiError::bad_request(format!(
+                    "invalid value for {name:?}: {text:?} is not a number that fits"
+                ))
+            }),
+        }
+    }
+
+    /// Returns a parameter that is a time; none if it is absent or 0.
+    pub fn time(&self, name: &str) -> Result<Option<Time>, ApiError> {
+        match self.text(name) {
+            "" | "0" => Ok(None),
+            text => Time::from_filter(text, moment::now().into())
+                .map(Some)
+                .map_err(|error| ApiError::bad_request(format!("invalid value for {name:?}: {error}"))),
+        }
     }
 
     /// Returns a parameter as Docker's servers read booleans: only the usual words for no are false.
@@ -163,6 +193,11 @@ fn content_type(headers: &HeaderMap) -> String {
 
 fn is_json(content_type: &str) -> bool {
     content_type.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Returns a body as it comes.
+pub(crate) fn bytes(body: Body) -> ByteStream {
+    Box::pin(body.into_data_stream().map(|piece| piece.map_err(std::io::Error::other)))
 }
 
 /// The credentials for a registry.

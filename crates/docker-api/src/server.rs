@@ -10,14 +10,14 @@ use engine_json::ApiVersion;
 use http::{HeaderValue, Method, Uri};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::engine::Engine;
+use crate::engine::{Connection, Engine};
 use crate::error::ApiError;
+use crate::hijack::Afterwards;
 use crate::request::{App, Version};
 use crate::unread::Unread;
 use crate::{respond, routes};
@@ -57,10 +57,7 @@ pub async fn serve(listener: Listener, engine: Arc<dyn Engine>, mut stop: watch:
     connections.shutdown().await;
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-async fn accept(listener: &Listener) -> std::io::Result<Box<dyn Stream>> {
+async fn accept(listener: &Listener) -> std::io::Result<Connection> {
     match listener {
         Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
         Listener::Tcp(listener) => {
@@ -71,9 +68,12 @@ async fn accept(listener: &Listener) -> std::io::Result<Box<dyn Stream>> {
     }
 }
 
-async fn connection(stream: Box<dyn Stream>, router: Router, engine: Arc<dyn Engine>) {
-    let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+async fn connection(stream: Connection, router: Router, engine: Arc<dyn Engine>) {
+    let afterwards = Afterwards::default();
+    let handed_out = afterwards.clone();
+    let service = hyper::service::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
         let (router, engine) = (router.clone(), engine.clone());
+        request.extensions_mut().insert(handed_out.clone());
         async move {
             let (parts, body) = request.into_parts();
             let body = Unread::new(body);
@@ -91,6 +91,7 @@ async fn connection(stream: Box<dyn Stream>, router: Router, engine: Arc<dyn Eng
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         tracing::debug!(%error, "a connection to the API broke");
     }
+    afterwards.go_on().await;
 }
 
 async fn answer(mut request: Request, router: Router, engine: &dyn Engine) -> Response {
@@ -100,7 +101,9 @@ async fn answer(mut request: Request, router: Router, engine: &dyn Engine) -> Re
         _ if request.method() == Method::OPTIONS => respond::empty(),
         Err(error) => error.into_response(),
         // The router would answer HEAD wherever it answers GET, and begin endless streams for nobody.
-        Ok(()) if request.method() == Method::HEAD && !is_ping => routes::refusal(&request).into_response(),
+        Ok(()) if request.method() == Method::HEAD && !routes::has_head(request.uri().path()) => {
+            routes::refusal(&request).into_response()
+        }
         Ok(()) => router.oneshot(request).await.unwrap_or_else(|never| match never {}),
     };
     let headers = response.headers_mut();

@@ -34,6 +34,7 @@ mod task;
 mod task_spec;
 mod time;
 mod update;
+mod when;
 
 pub use api_version::{ApiVersion, InvalidVersion};
 pub use auth::{InvalidAuth, LoginAnswer, RegistryAuth};
@@ -83,3 +84,4 @@ pub use task::{ContainerStatus, PortStatus, Task, TaskStatus};
 pub use task_spec::{Placement, Preference, RestartPolicy, SpreadOver, TaskSpec};
 pub use time::{NotATime, Time};
 pub use update::{UpdateConfig, UpdateStatus};
+pub use when::NotAMoment;

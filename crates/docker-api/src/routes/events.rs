@@ -1,33 +1,29 @@
-//! The stream of what happens to the cluster's objects.
-
-use std::collections::VecDeque;
-use std::time::Duration;
+//! The stream of what happens to this host's objects and to the cluster's.
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use bytes::Bytes;
 use engine_json as json;
-use futures_util::stream;
-use model::Mode;
-use store::{Difference, Object, View};
-use tokio::sync::watch;
+use futures_util::stream::{self, Fuse, StreamExt};
+use tokio::time::Instant;
 
-use crate::error::ApiError;
+use super::cluster_events::ClusterEvents;
+use crate::engine::EventStream;
 use crate::moment;
 use crate::request::{Answer, App, Query};
 use crate::respond;
 
-/// How soon a host that becomes a manager begins to tell what happens.
-const MEMBERSHIP_CHECK: Duration = Duration::from_secs(1);
-
+/// Filters that name an object of their kind.
+const OBJECTS: [&str; 9] =
+    ["container", "network", "volume", "plugin", "daemon", "service", "node", "secret", "config"];
 const FILTERS: [&str; 14] = [
     "type",
     "event",
     "scope",
     "label",
-    "container",
     "image",
+    "container",
     "network",
     "volume",
     "plugin",
@@ -44,158 +40,47 @@ pub(super) fn routes() -> Router<App> {
 
 async fn events(State(app): State<App>, query: Query) -> Answer {
     let filters = query.filters(&FILTERS)?;
-    let until = match query.text("until") {
-        "" => None,
-        text => Some(moment::read(text).ok_or_else(|| {
-            ApiError::bad_request(format!(
-                "invalid value for \"until\": {text:?} is no time: expected seconds since 1970"
-            ))
-        })?),
+    let until = query.time("until")?;
+    let watcher = Watcher {
+        local: app.engine.events(query.time("since")?).fuse(),
+        cluster: ClusterEvents::watch(app),
+        filters,
+        until: until.map(|until| (until, Instant::now() + until.since(moment::now().into()))),
     };
-    let mut watcher = Watcher { app, source: None, filters, waiting: VecDeque::new() };
-    // What happens once the client has its headers is told, even if it reads on only later.
-    watcher.look();
-    let deadline = until.map(|until| tokio::time::Instant::now() + until.since(moment::now()));
-    Ok(respond::stream("application/json", stream::unfold((watcher, deadline), next)))
+    Ok(respond::stream("application/json", stream::unfold(watcher, next)))
 }
 
-/// Watches the cluster's objects on a manager; elsewhere nothing happens that is told.
 struct Watcher {
-    app: App,
-    source: Option<(watch::Receiver<View>, View)>,
+    local: Fuse<EventStream>,
+    cluster: ClusterEvents,
     filters: json::Filters,
-    waiting: VecDeque<json::Event>,
+    until: Option<(json::Time, Instant)>,
 }
 
-type Watching = (Watcher, Option<tokio::time::Instant>);
-
-async fn next((mut watcher, deadline): Watching) -> Option<(Bytes, Watching)> {
-    let event = match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, watcher.event()).await.ok()?,
-        None => watcher.event().await,
+async fn next(mut watcher: Watcher) -> Option<(Bytes, Watcher)> {
+    let event = match watcher.until {
+        // What is there already comes first, however long ago the last moment is.
+        Some((_, deadline)) => tokio::time::timeout_at(deadline, watcher.wanted()).await.ok()?,
+        None => watcher.wanted().await,
     };
     let mut line = serde_json::to_vec(&event).expect("strings and numbers are always JSON");
     line.push(b'\n');
-    Some((line.into(), (watcher, deadline)))
+    Some((line.into(), watcher))
 }
 
 impl Watcher {
-    /// Returns the next event that is wanted. Nothing is lost if it is dropped while it waits.
-    async fn event(&mut self) -> json::Event {
+    /// Returns the next event that is wanted.
+    async fn wanted(&mut self) -> json::Event {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
+            let event = tokio::select! {
+                biased;
+                Some(event) = self.local.next() => event,
+                event = self.cluster.next() => event,
+            };
+            let is_late = self.until.is_some_and(|(until, _)| event.time_nano > until.nanoseconds());
+            if !is_late && is_wanted(&event, &self.filters) {
                 return event;
             }
-            match &mut self.source {
-                None => tokio::time::sleep(MEMBERSHIP_CHECK).await,
-                Some((views, _)) => {
-                    if views.changed().await.is_err() {
-                        self.source = None;
-                    }
-                }
-            }
-            self.look();
-        }
-    }
-
-    /// Collects what lies between the view seen last and the latest one.
-    fn look(&mut self) {
-        let Some((views, seen)) = &mut self.source else {
-            let control = self.app.engine.membership().control;
-            self.source = control.map(|control| {
-                let mut views = control.proposer().views();
-                let seen = views.borrow_and_update().clone();
-                (views, seen)
-            });
-            return;
-        };
-        let view = views.borrow_and_update().clone();
-        let happened = store::differences(seen, &view);
-        let events = happened.iter().filter_map(event);
-        self.waiting.extend(events.filter(|event| is_wanted(event, &self.filters)));
-        *seen = view;
-    }
-}
-
-/// Tells a difference as Docker's events do; tasks have none.
-fn event(difference: &Difference) -> Option<json::Event> {
-    let (action, before, after, at) = match difference {
-        Difference::Added(object) => ("create", None, object, object.meta().updated_at),
-        Difference::Changed { before, after } => ("update", Some(before), after, after.meta().updated_at),
-        // The log does not keep when an object went.
-        Difference::Removed(object) => ("remove", None, object, moment::now()),
-    };
-    let (kind, id, attributes) = match after {
-        Object::Service(service) => {
-            let before = before.and_then(as_service);
-            ("service", service.id.to_string(), service_attributes(before, service))
-        }
-        Object::Node(node) => {
-            let before = before.and_then(as_node);
-            ("node", node.id.to_string(), node_attributes(before, node))
-        }
-        Object::Network(network) => {
-            ("network", network.id.to_string(), [("name".to_owned(), network.spec.name.clone())].into())
-        }
-        Object::Task(_) | Object::Spec(_) | Object::Cluster(_) => return None,
-    };
-    Some(json::Event {
-        kind: kind.into(),
-        action: action.into(),
-        actor: json::Actor { id, attributes },
-        scope: "swarm".into(),
-        time: at.0.div_euclid(1_000_000_000),
-        time_nano: at.0,
-        ..json::Event::default()
-    })
-}
-
-fn as_service(object: &Object) -> Option<&model::Service> {
-    if let Object::Service(service) = object { Some(service) } else { None }
-}
-
-fn as_node(object: &Object) -> Option<&model::Node> {
-    if let Object::Node(node) = object { Some(node) } else { None }
-}
-
-fn service_attributes(before: Option<&model::Service>, after: &model::Service) -> json::Labels {
-    let mut attributes = json::Labels::from([("name".to_owned(), after.spec.name.clone())]);
-    let Some(before) = before else { return attributes };
-    let replicas = |service: &model::Service| match service.spec.mode {
-        Mode::Replicated { replicas } => Some(replicas.to_string()),
-        Mode::Global | Mode::ReplicatedJob { .. } | Mode::GlobalJob => None,
-    };
-    let update = |service: &model::Service| {
-        service.update_status.as_ref().map(|status| json::UpdateStatus::from(status).state)
-    };
-    let image = |service: &model::Service| Some(service.spec.task.container.image.clone());
-    note(&mut attributes, "image", image(before), image(after));
-    note(&mut attributes, "replicas", replicas(before), replicas(after));
-    note(&mut attributes, "updatestate", update(before), update(after));
-    attributes
-}
-
-fn node_attributes(before: Option<&model::Node>, after: &model::Node) -> json::Labels {
-    let hostname = after.description.as_ref().map(|described| described.hostname.clone()).unwrap_or_default();
-    let mut attributes = json::Labels::from([("name".to_owned(), hostname)]);
-    let Some(before) = before else { return attributes };
-    let state = |node: &model::Node| Some(node.status.state.as_str().to_owned());
-    let availability = |node: &model::Node| Some(node.spec.availability.as_str().to_owned());
-    let role = |node: &model::Node| Some(node.spec.role.as_str().to_owned());
-    note(&mut attributes, "state", state(before), state(after));
-    note(&mut attributes, "availability", availability(before), availability(after));
-    note(&mut attributes, "role", role(before), role(after));
-    attributes
-}
-
-/// Notes a value that changed.
-fn note(attributes: &mut json::Labels, name: &str, before: Option<String>, after: Option<String>) {
-    if before == after {
-        return;
-    }
-    for (side, value) in [("old", before), ("new", after)] {
-        if let Some(value) = value {
-            attributes.insert(format!("{name}.{side}"), value);
         }
     }
 }
@@ -209,21 +94,70 @@ fn is_wanted(event: &json::Event, filters: &json::Filters) -> bool {
                     .is_any(kind, |wanted| name.starts_with(wanted) || event.actor.id.starts_with(wanted)))
     };
     filters.is_exactly("type", &event.kind)
-        && filters.is_exactly("event", &event.action)
+        && filters.is_any("event", |wanted| is_action(wanted, &event.action))
         && filters.is_exactly("scope", &event.scope)
         && filters.has_labels("label", &event.actor.attributes)
-        && [
-            "service",
-            "node",
-            "network",
-            "container",
-            "image",
-            "volume",
-            "secret",
-            "config",
-            "plugin",
-            "daemon",
-        ]
-        .into_iter()
-        .all(is_object)
+        && filters.is_any("image", |wanted| is_of_image(event, wanted))
+        && OBJECTS.into_iter().all(is_object)
+}
+
+/// Matches an action; some are wanted without what stands behind their colon.
+fn is_action(wanted: &str, action: &str) -> bool {
+    wanted == action || action.split_once(':').is_some_and(|(before, _)| wanted == before)
+}
+
+/// Matches events of an image, and those of containers of it, with and without the tag.
+fn is_of_image(event: &json::Event, wanted: &str) -> bool {
+    let key = if event.kind == "image" { "name" } else { "image" };
+    let name = event.actor.attributes.get(key).map_or("", String::as_str);
+    let is = |text: &str| {
+        let has_tag = text.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        text == wanted || has_tag.is_some_and(|(repository, _)| repository == wanted)
+    };
+    is(name) || (event.kind == "image" && is(&event.actor.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(event: &json::Event, filters: &str, expected: bool) {
+        assert_eq!(is_wanted(event, &json::Filters::parse(filters).unwrap()), expected, "{filters}");
+    }
+
+    #[test]
+    fn filters_match_as_dockers_do() {
+        let attributes = [("name", "web"), ("image", "reg:5000/nginx:1"), ("tier", "front")];
+        let event = json::Event {
+            kind: "container".into(),
+            action: "health_status: healthy".into(),
+            actor: json::Actor {
+                id: "c0ffee".into(),
+                attributes: attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            },
+            scope: "local".into(),
+            ..json::Event::default()
+        };
+
+        for (filters, expected) in [
+            (r#"{"type":["container"]}"#, true),
+            (r#"{"type":["image","volume"]}"#, false),
+            (r#"{"event":["health_status"]}"#, true),
+            (r#"{"event":["health_status: healthy"]}"#, true),
+            (r#"{"event":["die"]}"#, false),
+            (r#"{"container":["web"]}"#, true),
+            (r#"{"container":["c0f"]}"#, true),
+            (r#"{"container":["db"]}"#, false),
+            (r#"{"volume":["web"]}"#, false),
+            (r#"{"image":["reg:5000/nginx"]}"#, true),
+            (r#"{"image":["reg:5000/nginx:1"]}"#, true),
+            (r#"{"image":["nginx"]}"#, false),
+            (r#"{"label":["tier=front"]}"#, true),
+            (r#"{"label":["tier=back"]}"#, false),
+            (r#"{"scope":["swarm"]}"#, false),
+            (r#"{"type":["container"],"event":["die","health_status"]}"#, true),
+        ] {
+            check(&event, filters, expected);
+        }
+    }
 }

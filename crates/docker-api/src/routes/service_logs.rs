@@ -57,14 +57,10 @@ struct Shape {
 }
 
 fn logs(app: &App, control: &Control, of: Of, query: &Query, version: Version) -> Answer {
-    let wanted = wanted(query)?;
+    let wanted = lines_wanted(query)?;
     let (Of::Service { tty, .. } | Of::Task { tty, .. }) = of;
     let shape = Shape { frames: !tty, timestamps: query.flag("timestamps"), details: query.flag("details") };
-    let content_type = if shape.frames && version.0 >= json::ApiVersion::new(1, 42) {
-        "application/vnd.docker.multiplexed-stream"
-    } else {
-        "application/vnd.docker.raw-stream"
-    };
+    let content_type = respond::output_type(tty, version);
     let reading = Reading {
         app: app.clone(),
         views: control.proposer().views(),
@@ -78,26 +74,22 @@ fn logs(app: &App, control: &Control, of: Of, query: &Query, version: Version) -
     Ok(respond::stream(content_type, stream::unfold(reading, next)))
 }
 
-fn wanted(query: &Query) -> Result<LogsWanted, ApiError> {
+/// Reads which lines of logs a client wants.
+pub(super) fn lines_wanted(query: &Query) -> Result<LogsWanted, ApiError> {
     let wanted = LogsWanted {
         follow: query.flag("follow"),
         stdout: query.flag("stdout"),
         stderr: query.flag("stderr"),
-        since: match query.text("since") {
-            "" | "0" => None,
-            text => Some(moment::read(text).ok_or_else(|| {
-                ApiError::bad_request(format!(
-                    "invalid value for \"since\": {text:?} is no time: expected seconds since 1970"
-                ))
-            })?),
-        },
+        since: query.time("since")?.map(Into::into),
         tail: match query.text("tail") {
             "" | "all" => None,
-            text => Some(text.parse().map_err(|_| {
+            // Below 0 means all as well.
+            text => u64::try_from(text.parse::<i64>().map_err(|_| {
                 ApiError::bad_request(format!(
                     "invalid value for \"tail\": {text:?}: expected a number of lines, or all"
                 ))
-            })?),
+            })?)
+            .ok(),
         },
     };
     if !wanted.stdout && !wanted.stderr {

@@ -4,13 +4,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use engine_json as json;
 use http::{HeaderName, HeaderValue, header};
 use model::Role;
 
-use crate::engine::{LocalState, Membership};
-use crate::request::{Answer, App};
+use crate::engine::{LocalState, Membership, UsageOf};
+use crate::error::ApiError;
+use crate::request::{Answer, App, Json, Query};
 use crate::respond;
 
 pub(super) fn routes() -> Router<App> {
@@ -18,6 +19,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/_ping", get(ping).head(ping_head))
         .route("/version", get(version))
         .route("/info", get(info))
+        .route("/system/df", get(disk_usage))
+        .route("/auth", post(login))
 }
 
 async fn ping() -> Response {
@@ -56,6 +59,22 @@ async fn info(State(app): State<App>) -> Answer {
     let mut info = app.engine.info().await;
     info.swarm = swarm_info(&app.engine.membership());
     Ok(respond::ok(&info))
+}
+
+async fn disk_usage(State(app): State<App>, query: Query) -> Answer {
+    let kinds = query.all("type");
+    let known = ["container", "image", "volume", "build-cache"];
+    if let Some(unknown) = kinds.iter().find(|kind| !known.contains(&kind.as_str())) {
+        return Err(ApiError::bad_request(format!("unknown object type: {unknown}")));
+    }
+    let wants = |kind: &str| kinds.is_empty() || kinds.iter().any(|wanted| wanted == kind);
+    let [containers, images, volumes, build_cache] = known.map(wants);
+    let usage = app.engine.disk_usage(UsageOf { images, containers, volumes, build_cache }).await?;
+    Ok(respond::ok(&usage))
+}
+
+async fn login(State(app): State<App>, Json(auth): Json<json::RegistryAuth>) -> Answer {
+    Ok(respond::ok(&app.engine.login(auth).await?))
 }
 
 fn swarm_info(membership: &Membership) -> json::SwarmInfo {

@@ -3,7 +3,9 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use axum::response::Response;
+use axum::routing::{get, post};
+use container_json::NetworksPruned;
 use http::{Method, Uri};
 use serde::Serialize;
 
@@ -11,47 +13,32 @@ use crate::error::{ApiError, Status};
 use crate::request::{Answer, App, Name, Query};
 use crate::respond;
 
-const CONTAINERS: &str = "containers outside services are not supported: use docker service";
-const EXEC: &str = "running commands in containers is not supported";
+const ATTACH: &str = "attaching by a web socket is not supported: use POST /containers/NAME/attach";
+const CHECKPOINTS: &str = "checkpoints are not supported";
 const NETWORKS: &str = "making and changing networks is not supported";
-const VOLUMES: &str = "volumes are not supported: use a bind mount or tmpfs";
+const CLUSTER_VOLUMES: &str = "cluster volumes are not supported: a volume belongs to its host";
 const SECRETS: &str = "secrets are not supported";
 const CONFIGS: &str = "configs are not supported";
 const PLUGINS: &str = "plugins are not supported";
-const IMAGES: &str = "removing unused images at once is not supported: use docker image rm";
 const SEARCH: &str = "searching registries is not supported";
 const BUILD: &str = "building images is not supported: load or pull an image";
-const USAGE: &str = "measuring disk usage is not supported";
-const LOGIN: &str = "logging in to registries is not supported: credentials in the client's configuration are used as they are";
 
 /// Requests that are refused by name: method, path with `*` for one segment, reason.
 const REFUSED: &[(Method, &str, &str)] = &[
-    (Method::POST, "/auth", LOGIN),
-    (Method::GET, "/system/df", USAGE),
-    (Method::POST, "/containers/create", CONTAINERS),
-    (Method::POST, "/containers/prune", CONTAINERS),
-    (Method::POST, "/containers/*/exec", EXEC),
-    (Method::POST, "/containers/*/*", CONTAINERS),
-    (Method::GET, "/containers/*/*", CONTAINERS),
-    (Method::GET, "/containers/*/attach/ws", CONTAINERS),
-    (Method::PUT, "/containers/*/archive", CONTAINERS),
-    (Method::DELETE, "/containers/*", CONTAINERS),
-    (Method::POST, "/exec/*/*", EXEC),
-    (Method::GET, "/exec/*/json", EXEC),
+    (Method::GET, "/containers/*/attach/ws", ATTACH),
+    (Method::GET, "/containers/*/checkpoints", CHECKPOINTS),
+    (Method::POST, "/containers/*/checkpoints", CHECKPOINTS),
+    (Method::DELETE, "/containers/*/checkpoints/*", CHECKPOINTS),
     (Method::POST, "/commit", BUILD),
     (Method::POST, "/build", BUILD),
-    (Method::POST, "/build/*", BUILD),
+    (Method::POST, "/build/cancel", BUILD),
     (Method::POST, "/session", BUILD),
     (Method::POST, "/grpc", BUILD),
-    (Method::POST, "/images/prune", IMAGES),
     (Method::GET, "/images/search", SEARCH),
     (Method::POST, "/networks/create", NETWORKS),
-    (Method::POST, "/networks/prune", NETWORKS),
     (Method::POST, "/networks/*/*", NETWORKS),
     (Method::DELETE, "/networks/*", NETWORKS),
-    (Method::POST, "/volumes/create", VOLUMES),
-    (Method::POST, "/volumes/prune", VOLUMES),
-    (Method::PUT, "/volumes/*", VOLUMES),
+    (Method::PUT, "/volumes/*", CLUSTER_VOLUMES),
     (Method::POST, "/secrets/create", SECRETS),
     (Method::POST, "/secrets/*/update", SECRETS),
     (Method::POST, "/configs/create", CONFIGS),
@@ -67,8 +54,9 @@ pub(super) fn routes() -> Router<App> {
         .route("/plugins", get(async || respond::ok(&EMPTY)))
         // `docker inspect NAME` looks here too, and goes on only after a 404.
         .route("/plugins/{name}/json", get(no_plugin))
-        .route("/volumes", get(volumes))
-        .route("/volumes/{name}", get(no_volume).delete(no_volume))
+        // `docker system prune` stops at the first refusal; there is nothing of either to remove.
+        .route("/networks/prune", post(prune_networks))
+        .route("/build/prune", post(prune_build_cache))
         .route("/secrets", get(secrets))
         .route("/secrets/{id}", get(no_secret).delete(no_secret))
         .route("/configs", get(configs))
@@ -104,14 +92,18 @@ const EMPTY: [(); 0] = [];
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Volumes {
-    volumes: [(); 0],
-    warnings: Option<[String; 0]>,
+struct CachePruned {
+    caches_deleted: Option<[String; 0]>,
+    space_reclaimed: u64,
 }
 
-async fn volumes(query: Query) -> Answer {
-    query.filters(&["dangling", "driver", "label", "name"])?;
-    Ok(respond::ok(&Volumes { volumes: EMPTY, warnings: None }))
+async fn prune_networks(query: Query) -> Answer {
+    query.filters(&["until", "label", "label!"])?;
+    Ok(respond::ok(&NetworksPruned::default()))
+}
+
+async fn prune_build_cache() -> Response {
+    respond::ok(&CachePruned { caches_deleted: None, space_reclaimed: 0 })
 }
 
 async fn secrets(State(app): State<App>, query: Query) -> Answer {
@@ -128,10 +120,6 @@ async fn configs(State(app): State<App>, query: Query) -> Answer {
 
 async fn no_plugin(Name(name): Name) -> ApiError {
     ApiError::not_found(format!("plugin {name:?} not found"))
-}
-
-async fn no_volume(Name(name): Name) -> ApiError {
-    ApiError::not_found(format!("get {name}: no such volume"))
 }
 
 async fn no_secret(State(app): State<App>, Name(id): Name) -> Answer {
@@ -152,12 +140,12 @@ mod tests {
     fn what_docker_does_and_drover_does_not_is_named() {
         let status = |method: Method, path: &str| refusal(&method, path).status;
 
-        assert_eq!(status(Method::POST, "/containers/create"), Status::NotImplemented);
-        assert_eq!(status(Method::POST, "/containers/abc/start"), Status::NotImplemented);
-        assert_eq!(status(Method::DELETE, "/containers/abc"), Status::NotImplemented);
+        assert_eq!(status(Method::GET, "/containers/abc/attach/ws"), Status::NotImplemented);
+        assert_eq!(status(Method::POST, "/commit"), Status::NotImplemented);
+        assert_eq!(status(Method::DELETE, "/networks/abc"), Status::NotImplemented);
         assert_eq!(status(Method::POST, "/networks/create"), Status::NotImplemented);
-        assert_eq!(status(Method::PUT, "/containers/create"), Status::NotFound);
-        assert_eq!(status(Method::DELETE, "/containers/"), Status::NotFound);
+        assert_eq!(status(Method::PUT, "/commit"), Status::NotFound);
+        assert_eq!(status(Method::DELETE, "/networks/"), Status::NotFound);
         assert_eq!(status(Method::GET, "/nope"), Status::NotFound);
         assert_eq!(status(Method::GET, "/"), Status::NotFound);
     }

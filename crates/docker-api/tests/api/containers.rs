@@ -56,12 +56,3 @@ async fn lists_are_narrowed() {
     assert_eq!(listed("ancestor", "drover/whoami").await, "ccc aaa");
     assert_eq!(listed("is-task", "false").await, "");
 }
-
-#[tokio::test]
-async fn one_container_is_described_or_missing() {
-    let host = host();
-
-    assert_eq!(host.get("/containers/aaa/json").await.json()["Id"], "aaa");
-    assert_eq!(host.get("/containers/zzz/json").await.error(), (404, "No such container: zzz".into()));
-    assert_eq!(host.get("/containers/aaa/logs").await.error().0, 501);
-}

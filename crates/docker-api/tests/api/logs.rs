@@ -115,7 +115,7 @@ async fn wishes_that_make_no_sense_are_refused() {
         ("", "you must choose at least one stream"),
         ("stdout=0&stderr=false", "you must choose at least one stream"),
         ("stdout=1&tail=many", "tail"),
-        ("stdout=1&tail=-3", "tail"),
+        ("stdout=1&tail=1.5", "tail"),
         ("stdout=1&since=yesterday", "since"),
     ] {
         let (status, message) = host.get(&format!("/services/web/logs?{query}")).await.error();

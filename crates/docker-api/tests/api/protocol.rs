@@ -197,17 +197,17 @@ async fn managers_alone_answer_for_the_cluster() {
 async fn what_is_not_supported_is_refused_by_name_or_empty() {
     let host = Host::manager().await;
 
-    let run = host.post("/v1.50/containers/create?name=x", &json!({"Image": "nginx"})).await.error();
+    let commit = host.post("/v1.50/commit?container=x", &json!({})).await.error();
     let network = host.post("/networks/create", &json!({"Name": "x"})).await.error();
-    let login = host.post("/auth", &json!({})).await.error();
 
-    assert_eq!(run.0, 501);
-    assert!(run.1.contains("docker service"), "{}", run.1);
-    assert_eq!((network.0, login.0), (501, 501));
+    assert_eq!((commit.0, network.0), (501, 501));
+    assert!(commit.1.contains("building images is not supported"), "{}", commit.1);
     assert_eq!(host.get("/plugins").await.json(), json!([]));
     assert_eq!(host.get("/secrets").await.json(), json!([]));
     assert_eq!(host.get("/configs").await.json(), json!([]));
-    assert_eq!(host.get("/volumes").await.json(), json!({"Volumes": [], "Warnings": null}));
+    assert_eq!(host.post("/networks/prune", &json!(null)).await.json(), json!({"NetworksDeleted": null}));
+    let builds = host.post("/build/prune", &json!(null)).await.json();
+    assert_eq!(builds, json!({"CachesDeleted": null, "SpaceReclaimed": 0}));
     assert_eq!(host.get("/secrets/x").await.error(), (404, "secret x not found".into()));
 }
 

@@ -1,6 +1,7 @@
 //! Founding, joining, leaving and changing the cluster.
 
-use docker_api::{Engine, LocalState};
+use docker_api::LocalState;
+use docker_api::engine::Swarm;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use container::{Containers, Phase};
-use docker_api::{ApiError, ByteStream, ProgressStream, Removal};
+use docker_api::ApiError;
+use docker_api::engine::{ByteStream, ProgressStream, Removal};
 use engine_json as json;
 use futures_util::StreamExt;
 use image::{Auth, Force, Image, Images, InUse, Platform, Reference, Removed, Reporter};

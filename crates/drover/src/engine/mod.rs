@@ -2,13 +2,18 @@
 
 mod containers;
 mod images;
+mod not_yet;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use container::Containers;
 use dispatcher::Dispatcher;
-use docker_api::{ApiError, ByteStream, LogLine, LogsWanted, Membership, ProgressStream, Removal, Status};
+use docker_api::engine::{
+    ByteStream, ContainerLogs, EventStream, Import, LogLine, LogsWanted, Membership, Output, ProgressStream,
+    Removal, UsageOf,
+};
+use docker_api::{ApiError, Status};
 use engine_json as json;
 use identity::{JoinToken, RootCa};
 use image::Images;
@@ -36,11 +41,7 @@ pub struct Engine {
 }
 
 #[async_trait]
-impl docker_api::Engine for Engine {
-    fn membership(&self) -> Membership {
-        self.member.membership()
-    }
-
+impl docker_api::engine::System for Engine {
     fn version(&self) -> json::Version {
         let api = (json::ApiVersion::CURRENT.to_string(), json::ApiVersion::MIN.to_string());
         // Docker's client reads the server's side from these details, not from the fields beside them.
@@ -120,6 +121,25 @@ impl docker_api::Engine for Engine {
         }
     }
 
+    fn events(&self, _since: Option<json::Time>) -> EventStream {
+        Box::pin(futures_util::stream::pending())
+    }
+
+    async fn disk_usage(&self, _of: UsageOf) -> Result<container_json::DiskUsage, ApiError> {
+        Err(ApiError::not_supported("measuring disk usage is not supported"))
+    }
+
+    async fn login(&self, _auth: json::RegistryAuth) -> Result<json::LoginAnswer, ApiError> {
+        Err(ApiError::not_supported("logging in to registries is not supported"))
+    }
+}
+
+#[async_trait]
+impl docker_api::engine::Swarm for Engine {
+    fn membership(&self) -> Membership {
+        self.member.membership()
+    }
+
     async fn swarm_init(&self, request: json::InitRequest) -> Result<NodeId, ApiError> {
         self.member.init(request).await
     }
@@ -138,7 +158,10 @@ impl docker_api::Engine for Engine {
             root.map_err(|error| ApiError::internal(format!("the cluster's root certificate: {error}")))?;
         Ok(JoinToken::generate(&root).to_string())
     }
+}
 
+#[async_trait]
+impl docker_api::engine::Logs for Engine {
     fn task_logs(&self, tasks: Vec<TaskId>, wanted: LogsWanted) -> mpsc::Receiver<LogLine> {
         let (lines, receiver) = mpsc::channel(LINES_WAITING);
         if let Some(dispatcher) = self.member.dispatcher() {
@@ -148,6 +171,13 @@ impl docker_api::Engine for Engine {
         receiver
     }
 
+    async fn container_logs(&self, _name: &str, _wanted: ContainerLogs) -> Result<Output, ApiError> {
+        Err(ApiError::not_supported("logs of single containers are not supported"))
+    }
+}
+
+#[async_trait]
+impl docker_api::engine::Images for Engine {
     async fn images(&self) -> Result<Vec<json::ImageSummary>, ApiError> {
         Ok(images::list(&self.images))
     }
@@ -173,20 +203,33 @@ impl docker_api::Engine for Engine {
         Ok(images::load(self.images.clone(), archive, quiet))
     }
 
+    async fn push_image(
+        &self,
+        _reference: &str,
+        _auth: json::RegistryAuth,
+        _platform: &str,
+    ) -> Result<ProgressStream, ApiError> {
+        Err(ApiError::not_supported("pushing images is not supported"))
+    }
+
+    async fn save_images(&self, _names: Vec<String>, _platform: &str) -> Result<ByteStream, ApiError> {
+        Err(ApiError::not_supported("saving images is not supported"))
+    }
+
+    async fn import_image(&self, _import: Import, _tree: ByteStream) -> Result<ProgressStream, ApiError> {
+        Err(ApiError::not_supported("importing images is not supported"))
+    }
+
+    async fn prune_images(&self, _filters: json::Filters) -> Result<json::ImagesPruned, ApiError> {
+        Err(ApiError::not_supported("removing unused images at once is not supported"))
+    }
+
     async fn tag_image(&self, source: &str, target: &str) -> Result<(), ApiError> {
         images::tag(&self.images, source, target).await
     }
 
     async fn remove_image(&self, name: &str, removal: Removal) -> Result<Vec<json::DeletedImage>, ApiError> {
         images::remove(&self.images, &self.containers, name, removal).await
-    }
-
-    async fn containers(&self) -> Result<Vec<container_json::Summary>, ApiError> {
-        Ok(containers::list(&self.containers))
-    }
-
-    async fn container(&self, name: &str) -> Result<container_json::Inspect, ApiError> {
-        containers::inspect(&self.containers, name)
     }
 
     async fn distribution(
