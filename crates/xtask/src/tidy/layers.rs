@@ -42,7 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("container-flags", &["engine-json", "container-json", "format"]),
     ("client", &["engine-json", "format"]),
     ("container-cli", &["engine-json", "container-json", "archive", "format", "container-flags", "client"]),
-    ("cli", &["engine-json", "format", "service-flags", "client", "container-cli"]),
+    ("cli", &["engine-json", "container-json", "format", "service-flags", "client", "container-cli"]),
     ("lab", &[]),
     ("testkit", &["model", "store"]),
     ("xtask", &[]),
