@@ -8,6 +8,8 @@
 
 mod completion;
 mod image;
+mod inspect;
+mod login;
 mod node;
 mod service;
 mod swarm;

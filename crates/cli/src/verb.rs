@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use client::Context;
 
-use crate::{completion, image, node, service, swarm, system};
+use crate::{completion, image, inspect, login, node, service, swarm, system};
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -22,6 +22,19 @@ pub enum Verb {
     /// Manage this node's images
     #[command(subcommand, arg_required_else_help = true)]
     Image(image::Command),
+    /// Manage this node's containers
+    #[command(subcommand, arg_required_else_help = true)]
+    Container(Box<container_cli::Command>),
+    /// Manage this node's volumes
+    #[command(subcommand, arg_required_else_help = true)]
+    Volume(container_cli::volume::Command),
+    #[command(flatten)]
+    /// What is done with containers
+    Do(container_cli::Verb),
+    /// List containers
+    Ps(container_cli::ls::Arguments),
+    /// Show objects of any kind in full
+    Inspect(inspect::Arguments),
     /// Look at this node's daemon
     #[command(subcommand, arg_required_else_help = true)]
     System(system::Command),
@@ -29,6 +42,16 @@ pub enum Verb {
     Images(image::ls::Arguments),
     /// Fetch an image from a registry
     Pull(image::pull::Arguments),
+    /// Put an image into a registry
+    Push(image::push::Arguments),
+    /// Write images as an archive
+    Save(image::save::Arguments),
+    /// Make an image of a tar archive of files
+    Import(image::import::Arguments),
+    /// Log in to a registry
+    Login(login::Login),
+    /// Log out of a registry
+    Logout(login::Logout),
     /// Load images from an archive
     Load(image::load::Arguments),
     /// Give an image another name
@@ -54,6 +77,16 @@ impl Verb {
             Self::Node(command) => command.run(context).await,
             Self::Service(command) => command.run(context).await,
             Self::Image(command) => command.run(context).await,
+            Self::Container(command) => command.run(context).await,
+            Self::Volume(command) => command.run(context).await,
+            Self::Do(verb) => verb.run(context).await,
+            Self::Ps(arguments) => container_cli::ls::run(context, arguments).await,
+            Self::Inspect(arguments) => inspect::run(context, arguments).await,
+            Self::Push(arguments) => image::push::run(context, arguments).await,
+            Self::Save(arguments) => image::save::run(context, arguments).await,
+            Self::Import(arguments) => image::import::run(context, arguments).await,
+            Self::Login(arguments) => login::login(context, arguments).await,
+            Self::Logout(arguments) => login::logout(context, arguments),
             Self::System(command) => command.run(context).await,
             Self::Images(arguments) => image::ls::run(context, arguments).await,
             Self::Pull(arguments) => image::pull::run(context, arguments).await,

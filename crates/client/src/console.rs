@@ -80,6 +80,16 @@ impl Console {
         Ok(text.lines().next().unwrap_or_default().trim().to_owned())
     }
 
+    /// Asks for something that nobody should see.
+    pub async fn ask_secret(&mut self, question: &str) -> io::Result<String> {
+        let hidden = if self.is_input_terminal() { terminal::Changed::hide() } else { None };
+        terminal::restore_on_signals();
+        let answer = self.ask(question).await;
+        drop(hidden);
+        self.line("")?;
+        answer
+    }
+
     /// Asks whether something should happen; anything but a yes is a no.
     pub async fn confirm(&mut self, question: &str) -> io::Result<bool> {
         Ok(self.ask(&format!("{question} [y/N] ")).await?.eq_ignore_ascii_case("y"))

@@ -33,7 +33,7 @@ pub struct Outcome {
 /// Answers by `METHOD PATH`, without version and query.
 pub type Answers = BTreeMap<String, (u16, Value)>;
 
-/// The header that tells of a file; an object with this key is such an answer.
+/// The header that tells of a file; an object with this key is such an answer, with its `body`.
 const PATH_STAT: &str = "X-Docker-Container-Path-Stat";
 /// How long a stream may go on after the command.
 const STREAMS_END: Duration = Duration::from_secs(5);
@@ -125,6 +125,9 @@ async fn answer(
     // A text stands for itself: lines of progress, output, or nothing.
     let body = match body {
         Value::String(text) => text,
+        Value::Object(fields) if fields.contains_key(PATH_STAT) => {
+            fields.get("body").and_then(Value::as_str).unwrap_or_default().to_owned()
+        }
         other => other.to_string(),
     };
     if status == 101 {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use rustix::stdio::{stdin, stdout};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -13,11 +13,11 @@ use tokio::sync::mpsc;
 const INPUT_BYTES: usize = 16 << 10;
 /// How many such pieces wait for a slow receiver before reading stops.
 const INPUT_PIECES: usize = 4;
-/// Signals that end a program, which must not leave its terminal raw.
+/// Signals that end a program, which must not leave its terminal changed.
 const ENDING: [SignalKind; 4] =
     [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()];
 
-/// How the terminal was before it became raw.
+/// How the terminal was before it was changed.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// The size of a terminal, in characters.
@@ -40,23 +40,32 @@ pub fn is_input() -> bool {
     std::io::stdin().is_terminal()
 }
 
-/// A terminal that passes each key on as it is typed; it is as before when this is dropped.
-#[must_use = "the terminal is raw as long as this lives"]
-pub struct Raw(());
+/// A terminal that does not do what it usually does; it is as before when this is dropped.
+#[must_use = "the terminal is changed as long as this lives"]
+pub struct Changed(());
 
-impl Raw {
-    /// Makes the terminal of standard input raw, if it is one.
-    pub fn enter() -> Option<Self> {
+impl Changed {
+    /// Lets the terminal of standard input pass each key on as it is typed, if it is one.
+    pub fn raw() -> Option<Self> {
+        Self::change(Termios::make_raw)
+    }
+
+    /// Lets the terminal of standard input not show what is typed, if it is one.
+    pub fn hide() -> Option<Self> {
+        Self::change(|terminal| terminal.local_modes.remove(LocalModes::ECHO))
+    }
+
+    fn change(change: impl FnOnce(&mut Termios)) -> Option<Self> {
         let before = tcgetattr(stdin()).ok()?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(stdin(), OptionalActions::Now, &raw).ok()?;
+        let mut changed = before.clone();
+        change(&mut changed);
+        tcsetattr(stdin(), OptionalActions::Now, &changed).ok()?;
         *BEFORE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(before);
         Some(Self(()))
     }
 }
 
-impl Drop for Raw {
+impl Drop for Changed {
     fn drop(&mut self) {
         restore();
     }

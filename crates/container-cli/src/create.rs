@@ -16,6 +16,8 @@ const FAILED: u8 = 125;
 
 /// What a new container is, and where its image comes from.
 #[derive(Debug, Args)]
+// `run` has these beside its own, of whose group this would have the name.
+#[group(skip)]
 pub struct Arguments {
     #[command(flatten)]
     pub(crate) creation: Creation,

@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
 }
 
 /// Refuses to write an archive where a person reads.
-pub(crate) fn refuse_terminal(context: &Context, has_file: bool) -> Result<()> {
+pub fn refuse_terminal(context: &Context, has_file: bool) -> Result<()> {
     if !has_file && context.console.is_terminal() {
         bail!("cowardly refusing to save to a terminal. Use the -o flag or redirect");
     }
@@ -33,7 +33,7 @@ pub(crate) fn refuse_terminal(context: &Context, has_file: bool) -> Result<()> {
 }
 
 /// Writes an archive to a file, which is there only if it is whole, or to standard output.
-pub(crate) async fn write(context: &mut Context, mut archive: Lines, output: Option<PathBuf>) -> Result<()> {
+pub async fn write(context: &mut Context, mut archive: Lines, output: Option<PathBuf>) -> Result<()> {
     let Some(path) = output else {
         while let Some(piece) = archive.next_raw().await? {
             context.console.write_bytes(&piece)?;

@@ -6,6 +6,7 @@
 //!
 //! It knows the daemon's API only, and the files that a user names.
 
+pub mod export;
 pub mod ls;
 pub mod progress;
 pub mod prune;
@@ -16,7 +17,6 @@ mod cp;
 mod create;
 mod diff;
 mod exec;
-mod export;
 mod keys;
 mod lifecycle;
 mod logs;

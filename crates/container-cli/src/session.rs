@@ -61,7 +61,7 @@ pub(crate) async fn join(console: &mut Console, streams: Hijacked, ends: Ends) -
         if ends.signals == Signals::Client {
             terminal::restore_on_signals();
         }
-        terminal::Raw::enter()
+        terminal::Changed::raw()
     } else {
         None
     };

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use client::{Context, Route};
-
-use super::show_progress;
+use container_cli::progress::{self, Show};
 
 /// Which archive is loaded.
 #[derive(Debug, Args)]
@@ -40,5 +39,6 @@ pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
         }
         None => context.engine.post_stream(route, kind, tokio::io::stdin()).await?,
     };
-    show_progress(context, lines, arguments.quiet).await
+    let show = if arguments.quiet { Show::Nothing } else { Show::Output };
+    progress::follow(&mut context.console, lines, show).await.map(drop)
 }

@@ -1,23 +1,28 @@
 //! `image`: this node's images.
 
 pub(crate) mod history;
+pub(crate) mod import;
 mod inspect;
 pub(crate) mod load;
 pub(crate) mod ls;
+pub(crate) mod prune;
 pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod rm;
+pub(crate) mod save;
 pub(crate) mod tag;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
-use client::{Context, Lines};
-use engine_json::Progress;
+use client::Context;
 
 /// What to do with images.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show how an image was built
     History(history::Arguments),
+    /// Make an image of a tar archive of files
+    Import(import::Arguments),
     /// Show images in full
     Inspect(inspect::Arguments),
     /// Load images from an archive
@@ -25,11 +30,17 @@ pub enum Command {
     /// List images
     #[command(visible_alias = "list")]
     Ls(ls::Arguments),
+    /// Remove images that nothing uses
+    Prune(prune::Arguments),
     /// Fetch an image from a registry
     Pull(pull::Arguments),
+    /// Put an image into a registry
+    Push(push::Arguments),
     /// Remove images
     #[command(visible_alias = "remove")]
     Rm(rm::Arguments),
+    /// Write images as an archive
+    Save(save::Arguments),
     /// Give an image another name
     Tag(tag::Arguments),
 }
@@ -38,6 +49,10 @@ impl Command {
     pub(crate) async fn run(self, context: &mut Context) -> Result<()> {
         match self {
             Self::History(arguments) => history::run(context, arguments).await,
+            Self::Import(arguments) => import::run(context, arguments).await,
+            Self::Prune(arguments) => prune::run(context, arguments).await,
+            Self::Push(arguments) => push::run(context, arguments).await,
+            Self::Save(arguments) => save::run(context, arguments).await,
             Self::Inspect(arguments) => inspect::run(context, arguments).await,
             Self::Load(arguments) => load::run(context, arguments).await,
             Self::Ls(arguments) => ls::run(context, arguments).await,
@@ -46,48 +61,4 @@ impl Command {
             Self::Tag(arguments) => tag::run(context, arguments).await,
         }
     }
-}
-
-/// Shows progress as it comes: lines redrawn in place for a person, steps without bars in a pipe.
-async fn show_progress(context: &mut Context, mut lines: Lines, quiet: bool) -> Result<()> {
-    let mut ids: Vec<String> = Vec::new();
-    while let Some(progress) = lines.next::<Progress>().await? {
-        if let Some(error) = &progress.error_detail {
-            bail!("{}", error.message);
-        }
-        if !progress.error.is_empty() {
-            bail!("{}", progress.error);
-        }
-        if !progress.stream.is_empty() {
-            context.console.write(&progress.stream)?;
-            continue;
-        }
-        if quiet {
-            continue;
-        }
-        let is_step = progress.progress_detail.is_none_or(|detail| detail.total == 0 && detail.current == 0);
-        if context.console.is_terminal() && !progress.id.is_empty() && progress.progress_detail.is_some() {
-            redraw(context, &mut ids, &progress)?;
-        } else if is_step {
-            ids.clear();
-            let prefix = if progress.id.is_empty() { String::new() } else { format!("{}: ", progress.id) };
-            context.console.line(&format!("{prefix}{}", progress.status))?;
-        }
-    }
-    Ok(())
-}
-
-/// Writes the line of one id, at its place above the cursor.
-fn redraw(context: &mut Context, ids: &mut Vec<String>, progress: &Progress) -> std::io::Result<()> {
-    let at = match ids.iter().position(|id| *id == progress.id) {
-        Some(at) => at,
-        None => {
-            ids.push(progress.id.clone());
-            context.console.write("\n")?;
-            ids.len() - 1
-        }
-    };
-    let up = ids.len() - at;
-    let line = format!("{}: {} {}", progress.id, progress.status, progress.progress);
-    context.console.write(&format!("\x1b[{up}A\x1b[2K\r{line}\x1b[{up}B\r"))
 }

@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
-use client::{Context, Route, credentials};
+use client::Context;
+use container_cli::progress::Show;
 use format::reference::Reference;
-
-use super::show_progress;
 
 /// Which image is fetched.
 #[derive(Debug, Args)]
@@ -14,8 +13,8 @@ pub struct Arguments {
     #[arg(value_name = "IMAGE")]
     name: String,
     /// Fetch another platform's variant, such as `linux/arm64`
-    #[arg(long, default_value = "", hide_default_value = true)]
-    platform: String,
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
     /// Only show the name at the end
     #[arg(short, long)]
     quiet: bool,
@@ -23,7 +22,6 @@ pub struct Arguments {
 
 pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<()> {
     let reference = Reference::of(&arguments.name);
-    let name = reference.canonical();
     let (separator, version) = match (reference.digest, reference.tag) {
         (Some(digest), _) => ("@", digest),
         (None, Some(tag)) => (":", tag),
@@ -34,11 +32,7 @@ pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
             (":", "latest")
         }
     };
-    let route = Route::new("/images/create").with("fromImage", &name).with("tag", version);
-    let route =
-        if arguments.platform.is_empty() { route } else { route.with("platform", &arguments.platform) };
-    let route = route.authorized(credentials::header(&arguments.name));
-    let lines = context.engine.post_lines(route).await?;
-    show_progress(context, lines, arguments.quiet).await?;
-    Ok(context.console.line(&format!("{name}{separator}{version}"))?)
+    let show = if arguments.quiet { Show::Nothing } else { Show::Output };
+    container_cli::pull(context, &arguments.name, arguments.platform.as_deref(), show).await?;
+    Ok(context.console.line(&format!("{}{separator}{version}", reference.canonical()))?)
 }
