@@ -136,18 +136,12 @@ impl Error {
             | Self::InvalidImage { .. }
             | Self::Change(_)
             | Self::Reference(_)
-            | Self::Document(_)
-            | Self::Archive(_) => ErrorKind::Invalid,
+            | Self::Document(_) => ErrorKind::Invalid,
             Self::Registry(error) => kind_of(error),
-            Self::Unpack { source, .. } => match source {
-                unpack::Error::Write { .. } => ErrorKind::Internal,
-                unpack::Error::Refused { .. }
-                | unpack::Error::TooDeep { .. }
-                | unpack::Error::TooManyBytes { .. }
-                | unpack::Error::TooManyEntries { .. }
-                | unpack::Error::Ratio { .. }
-                | unpack::Error::Read(_) => ErrorKind::Invalid,
-            },
+            Self::Unpack { source, .. } | Self::Archive(archive::Error::Read(source)) => {
+                kind_of_unpacking(source)
+            }
+            Self::Archive(_) => ErrorKind::Invalid,
             Self::RootInUse { .. } | Self::Index(_) | Self::Disk(_) | Self::Stopped => ErrorKind::Internal,
         }
     }
@@ -184,5 +178,18 @@ fn kind_of(error: &registry::Error) -> ErrorKind {
             ErrorKind::Invalid
         }
         Refusal::Roots { .. } | Refusal::Client { .. } | Refusal::Content { .. } => ErrorKind::Internal,
+    }
+}
+
+/// A disk that is full is no fault of the archive's.
+fn kind_of_unpacking(error: &unpack::Error) -> ErrorKind {
+    match error {
+        unpack::Error::Write { .. } => ErrorKind::Internal,
+        unpack::Error::Refused { .. }
+        | unpack::Error::TooDeep { .. }
+        | unpack::Error::TooManyBytes { .. }
+        | unpack::Error::TooManyEntries { .. }
+        | unpack::Error::Ratio { .. }
+        | unpack::Error::Read(_) => ErrorKind::Invalid,
     }
 }
