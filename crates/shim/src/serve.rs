@@ -227,7 +227,8 @@ impl Shim {
     /// Lets the parked process execute the program, and waits until it has.
     fn start(&mut self) -> Message {
         let Some(mut report) = self.report.take() else {
-            return Message::Failed(setup("it was started before"));
+            let before = || Message::Failed(setup("it was started before"));
+            return self.started.map_or_else(before, Message::Started);
         };
         if let Err(error) = self.container.start() {
             return Message::Failed(setup(error.to_string()));
