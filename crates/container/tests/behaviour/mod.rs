@@ -1,8 +1,12 @@
 //! What containers do, one fact per test.
 
+mod exec;
 mod isolation;
 mod life;
 mod log;
+mod rest;
+mod restore;
+mod streams;
 
 use crate::host::Test;
 
@@ -46,4 +50,38 @@ pub const TESTS: &[Test] = &[
         isolation::symbolic_links_of_an_image_do_not_reach_the_host,
     ),
     ("network_namespace_is_joined", isolation::network_namespace_is_joined),
+    ("exec_is_in_the_container", exec::exec_is_in_the_container),
+    ("exec_joins_every_cgroup_and_namespace", exec::exec_joins_every_cgroup_and_namespace),
+    ("exec_has_the_rights_of_its_container", exec::exec_has_the_rights_of_its_container),
+    ("exec_is_refused_in_dockers_words", exec::exec_is_refused_in_dockers_words),
+    ("exec_reads_its_input_to_the_end", exec::exec_reads_its_input_to_the_end),
+    ("exec_has_a_terminal", exec::exec_has_a_terminal),
+    ("exec_outlives_its_handle_and_its_code_is_kept", exec::exec_outlives_its_handle_and_its_code_is_kept),
+    ("exec_that_nobody_watches_runs_to_its_end", exec::exec_that_nobody_watches_runs_to_its_end),
+    ("many_execs_at_once", exec::many_execs_at_once),
+    (
+        "container_laid_out_costs_no_process_and_is_found_again",
+        rest::container_laid_out_costs_no_process_and_is_found_again,
+    ),
+    ("stopped_container_is_redefined", rest::stopped_container_is_redefined),
+    (
+        "what_is_half_made_is_cleaned_and_what_was_whole_is_kept",
+        rest::what_is_half_made_is_cleaned_and_what_was_whole_is_kept,
+    ),
+    ("many_starts_at_once_make_one_run", rest::many_starts_at_once_make_one_run),
+    ("nothing_stops_when_the_daemon_dies", restore::nothing_stops_when_the_daemon_dies),
+    ("who_attaches_before_the_start_misses_nothing", streams::who_attaches_before_the_start_misses_nothing),
+    ("input_ends_with_its_first_writer_if_asked_for", streams::input_ends_with_its_first_writer_if_asked_for),
+    ("input_outlives_its_writers_otherwise", streams::input_outlives_its_writers_otherwise),
+    (
+        "slow_reader_makes_the_container_wait_and_loses_nothing",
+        streams::slow_reader_makes_the_container_wait_and_loses_nothing,
+    ),
+    ("terminal_echoes_interrupts_and_has_a_size", streams::terminal_echoes_interrupts_and_has_a_size),
+    ("size_of_a_terminal_is_set_before_the_start", streams::size_of_a_terminal_is_set_before_the_start),
+    ("container_without_a_log_is_still_heard", streams::container_without_a_log_is_still_heard),
+    (
+        "waiting_viewer_sees_the_end_of_a_container_that_cannot_start",
+        streams::waiting_viewer_sees_the_end_of_a_container_that_cannot_start,
+    ),
 ];

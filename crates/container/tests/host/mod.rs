@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use container::{Config, Containers, Exit, LogLine, LogQuery, Phase, Removal, Spec};
+use container::{Config, Containers, Error, Exit, LogLine, LogQuery, Phase, Process, Removal, Spec, Streams};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 /// One test: what it shows, and how.
 pub type Test = (&'static str, fn(&Host));
@@ -15,8 +18,10 @@ pub type Test = (&'static str, fn(&Host));
 /// Longer than anything here takes on a loaded machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-const APPLETS: &[&str] =
-    &["sh", "cat", "echo", "sleep", "ls", "id", "grep", "touch", "true", "head", "dd", "stat", "unshare"];
+const APPLETS: &[&str] = &[
+    "sh", "cat", "echo", "sleep", "ls", "id", "grep", "touch", "true", "head", "dd", "stat", "stty",
+    "unshare",
+];
 const BUSYBOX: &str = "/bin/busybox";
 
 /// Runs the tests whose names contain one of the arguments, or all, and says which failed.
@@ -78,6 +83,13 @@ impl Host {
         self.containers.borrow().clone()
     }
 
+    /// Lets the handle go, and all that works for it, as a daemon that is killed does.
+    pub fn forget(&self) {
+        let elsewhere = tempfile::tempdir().unwrap();
+        *self.containers.borrow_mut() =
+            self.runtime.block_on(Containers::open(config(elsewhere.path()))).unwrap();
+    }
+
     /// Lets the handle go and opens another, as a restarted daemon does.
     pub fn reopen(&self) {
         let opened = self.runtime.block_on(Containers::open(config(self.dir.path()))).unwrap();
@@ -110,6 +122,14 @@ impl Host {
             containers.create(spec).await.unwrap();
             containers.start(&spec.id).await.unwrap();
         });
+    }
+
+    pub fn lay_out(&self, spec: &Spec) {
+        self.runtime.block_on(self.handle().lay_out(spec)).unwrap();
+    }
+
+    pub fn start(&self, id: &str) {
+        self.runtime.block_on(self.handle().start(id)).unwrap();
     }
 
     pub fn wait(&self, id: &str) -> Exit {
@@ -155,6 +175,71 @@ impl Host {
             Phase::Running(started) => started.pid,
             other => panic!("{id} does not run: {other:?}"),
         }
+    }
+
+    /// Starts a further process.
+    pub fn exec(&self, id: &str, exec: &str, process: &Process) -> Result<UnixStream, Error> {
+        let containers = self.handle();
+        self.runtime.block_on(async { timeout(DEADLINE, containers.exec(id, exec, process)).await }).unwrap()
+    }
+
+    /// Waits for the end of a further process.
+    pub fn exec_wait(&self, id: &str, exec: &str) -> i32 {
+        let containers = self.handle();
+        self.runtime
+            .block_on(async { timeout(DEADLINE, containers.exec_wait(id, exec)).await })
+            .expect("the process ends in time")
+            .unwrap()
+    }
+
+    /// Runs a further process to its end, and returns its exit code and all it said.
+    pub fn exec_output(&self, id: &str, exec: &str, process: &Process) -> (i32, String) {
+        let mut stream = self.exec(id, exec, process).unwrap();
+        let said = self.read(&mut stream);
+        (self.exec_wait(id, exec), text_of(&said))
+    }
+
+    /// Joins the streams of a container.
+    pub fn attach(&self, id: &str) -> UnixStream {
+        let containers = self.handle();
+        self.runtime.block_on(containers.attach(id, Streams::ALL)).unwrap()
+    }
+
+    pub fn write(&self, stream: &mut UnixStream, text: &str) {
+        self.runtime.block_on(stream.write_all(text.as_bytes())).unwrap();
+    }
+
+    /// Says that nothing more will be written.
+    pub fn end_input(&self, stream: &mut UnixStream) {
+        self.runtime.block_on(stream.shutdown()).unwrap();
+    }
+
+    /// Reads a stream to its end.
+    pub fn read(&self, stream: &mut UnixStream) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = self.runtime.block_on(async { timeout(DEADLINE, stream.read_to_end(&mut bytes)).await });
+        read.expect("the stream ends in time").unwrap();
+        bytes
+    }
+
+    /// Reads a stream until a text has come.
+    pub fn read_until(&self, stream: &mut UnixStream, wanted: &str) -> String {
+        let mut bytes = Vec::new();
+        let read = self.runtime.block_on(async {
+            timeout(DEADLINE, async {
+                while !String::from_utf8_lossy(&bytes).contains(wanted) {
+                    assert_ne!(
+                        stream.read_buf(&mut bytes).await.unwrap(),
+                        0,
+                        "the stream ended without {wanted:?}"
+                    );
+                }
+            })
+            .await
+        });
+        let said = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(read.is_ok(), "{wanted:?} did not come, but {said:?}");
+        said
     }
 
     /// Waits until the container has said something.
@@ -219,6 +304,23 @@ pub fn cgroups(path: &str) -> Vec<PathBuf> {
     dirs.filter(|dir| dir.exists()).collect()
 }
 
+/// Takes Docker's frames apart: the number of the stream and the text of each.
+pub fn frames(said: &[u8]) -> Vec<(u8, String)> {
+    let (mut rest, mut found) = (said, Vec::new());
+    while let [kind, 0, 0, 0, a, b, c, d, after @ ..] = rest {
+        let (text, next) = after.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+        found.push((*kind, String::from_utf8(text.to_vec()).unwrap()));
+        rest = next;
+    }
+    assert!(rest.is_empty(), "a frame is not whole: {rest:?}");
+    found
+}
+
+/// Returns all that the frames hold.
+pub fn text_of(said: &[u8]) -> String {
+    frames(said).into_iter().map(|(_, text)| text).collect()
+}
+
 /// Waits for a condition, with a deadline.
 pub fn eventually(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;
@@ -228,7 +330,7 @@ pub fn eventually(mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn processes_naming(text: &str) -> usize {
+pub fn processes_naming(text: &str) -> usize {
     let own = std::process::id().to_string();
     fs::read_dir("/proc")
         .unwrap()
