@@ -1,6 +1,6 @@
-//! Containers of tasks on this host.
+//! The list of containers.
 
-use container_json::Summary;
+use container_json::{EndpointSettings, MountPoint, Port, Summary};
 use docker_api::LocalState;
 use serde_json::Value;
 
@@ -22,7 +22,12 @@ fn host() -> Host {
     let host = Host::outside(LocalState::Active);
     host.engine.has_container(container("aaa", "web.1.x", "running", 1));
     host.engine.has_container(container("bbb", "web.2.y", "exited", 2));
-    host.engine.has_container(container("ccc", "api.1.z", "running", 3));
+    let mut api = container("ccc", "api.1.z", "running", 3);
+    let port = Port { private_port: 80, public_port: 8080, kind: "tcp".into(), ..Port::default() };
+    let mount = MountPoint { name: "data".into(), destination: "/v".into(), ..MountPoint::default() };
+    (api.ports, api.mounts) = (vec![port], vec![mount]);
+    api.network_settings.networks.insert("back".into(), EndpointSettings::default());
+    host.engine.has_container(api);
     host
 }
 
@@ -55,4 +60,15 @@ async fn lists_are_narrowed() {
     assert_eq!(listed("label", "com.docker.swarm.task.id=api.1.z").await, "ccc");
     assert_eq!(listed("ancestor", "drover/whoami").await, "ccc aaa");
     assert_eq!(listed("is-task", "false").await, "");
+    assert_eq!(listed("name", "%5E/?web.1").await, "aaa");
+    assert_eq!(listed("name", "%5Eeb").await, "");
+    assert_eq!(listed("before", "ccc").await, "aaa");
+    assert_eq!(listed("since", "web.1.x").await, "ccc");
+    assert_eq!(listed("publish", "8000-8080").await, "ccc");
+    assert_eq!(listed("publish", "80").await, "");
+    assert_eq!(listed("volume", "data").await, "ccc");
+    assert_eq!(listed("volume", "/v").await, "ccc");
+    assert_eq!(listed("network", "back").await, "ccc");
+    assert_eq!(host.get("/containers/json?before=nope").await.error().0, 404);
+    assert_eq!(host.get("/containers/json?size=1").await.json()[0]["SizeRw"], 1000);
 }

@@ -91,3 +91,20 @@ async fn a_host_that_becomes_a_manager_begins_to_tell() {
 
     assert_eq!((&event["Type"], &event["Action"]), (&json!("service"), &json!("create")));
 }
+
+#[tokio::test]
+async fn events_of_the_host_and_of_the_cluster_are_one_stream() {
+    let host = Host::manager().await;
+    let mut events = host.lines("/events").await;
+    let mut swarm = host.lines("/events?filters=%7B%22scope%22:%5B%22swarm%22%5D%7D").await;
+    assert_eq!(host.engine.listeners(), 2);
+
+    let local = engine_json::Event { kind: "container".into(), scope: "local".into(), ..Default::default() };
+    host.engine.happens(local);
+    let first = events.next().await.unwrap();
+    host.create(&spec("web")).await;
+    let second = events.next().await.unwrap();
+
+    assert_eq!((&first["Type"], &second["Type"]), (&json!("container"), &json!("service")));
+    assert_eq!(swarm.next().await.unwrap()["Type"], "service");
+}

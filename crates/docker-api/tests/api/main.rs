@@ -3,13 +3,18 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod archives;
 mod cli;
 mod containers;
+mod conversations;
+mod docker_run;
 mod events;
 mod images;
+mod lives;
 mod logs;
 mod protocol;
 mod services;
 mod support;
 mod swarm;
 mod tasks;
+mod volumes;

@@ -8,7 +8,7 @@ mod host;
 
 pub use cli::Docker;
 pub use cluster::{Cluster, nanoseconds};
-pub use engine::{FakeEngine, line};
+pub use engine::{FakeEngine, container, line};
 pub use host::Host;
 
 use std::time::Duration;

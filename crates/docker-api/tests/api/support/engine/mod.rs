@@ -171,3 +171,11 @@ pub fn line(task: Option<TaskId>, channel: json::Channel, text: &str) -> LogLine
     let at = model::Timestamp(1_500_000_000);
     LogLine { task, channel, at, line: Bytes::from(text.to_owned()) }
 }
+
+/// Returns a container that runs.
+pub fn container(name: &str) -> Inspect {
+    let mut container = Inspect { id: "aaaa".into(), name: format!("/{name}"), ..Inspect::default() };
+    container.state.status = "running".into();
+    container.state.running = true;
+    container
+}
