@@ -64,9 +64,7 @@ fn host(config: &HostConfig) -> Result<(), Error> {
     const OOM: std::ops::RangeInclusive<i64> = -1000..=1000;
     let adj = config.oom_score_adj;
     if !OOM.contains(&adj) {
-        return Err(Error::invalid(format!(
-            "Invalid value {adj}, range for oom score adj is [-1000, 1000]"
-        )));
+        return Err(Error::invalid(format!("Invalid value {adj}, range for oom score adj is [-1000, 1000]")));
     }
     if config.shm_size < 0 {
         return Err(Error::invalid("SHM size can not be less than 0"));

@@ -15,8 +15,8 @@ use crate::events::Action;
 use crate::life::Life;
 use crate::mounts::{self, Making, Mount, Source};
 use crate::record::{Origin, Record, Stage};
-use crate::start::mac_wanted;
 use crate::spec::{self, Given, HostFiles, Reach};
+use crate::start::mac_wanted;
 use crate::table::Entry;
 use crate::{Engine, Error, Kind};
 
@@ -112,7 +112,10 @@ impl Engine {
     }
 
     /// Makes missing volumes and sources of binds; returns where the volumes are.
-    pub(crate) fn make_volumes(&self, mounts: &mut [Mount]) -> Result<BTreeMap<String, std::path::PathBuf>, Error> {
+    pub(crate) fn make_volumes(
+        &self,
+        mounts: &mut [Mount],
+    ) -> Result<BTreeMap<String, std::path::PathBuf>, Error> {
         let mut points = BTreeMap::new();
         for mount in mounts {
             match &mut mount.source {
@@ -243,7 +246,8 @@ fn new_id() -> String {
 /// Gives the container its name as a host where it has one of its own.
 fn complete(mut config: Config, host_config: &HostConfig, id: &str) -> Result<Config, Error> {
     let network = NetworkMode::parse(&host_config.network_mode)?;
-    let has_own = matches!(network, NetworkMode::Bridge | NetworkMode::None) && host_config.uts_mode != "host";
+    let has_own =
+        matches!(network, NetworkMode::Bridge | NetworkMode::None) && host_config.uts_mode != "host";
     if config.hostname.is_empty() && has_own {
         config.hostname = id.chars().take(12).collect();
     }
@@ -294,8 +298,9 @@ pub(crate) fn make_source(path: &str, is_made: bool) -> Result<(), Error> {
     if Path::new(path).exists() {
         return Ok(());
     }
-    std::fs::create_dir_all(path)
-        .map_err(|error| Error::internal(&error).within(format!("error while creating mount source path '{path}'")))
+    std::fs::create_dir_all(path).map_err(|error| {
+        Error::internal(&error).within(format!("error while creating mount source path '{path}'"))
+    })
 }
 
 /// Returns when a time was, in seconds.

@@ -8,11 +8,13 @@ use container::Containers;
 use engine_json::Time;
 use image::Images;
 use network::Network;
+use volume::Volumes;
 
+use crate::Error;
 use crate::events::Events;
+use crate::exec::Sessions;
 use crate::record::Record;
 use crate::table::{Entry, Table};
-use crate::Error;
 
 /// Where the records of containers are kept.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct Parts {
     pub containers: Containers,
     /// What it is made from.
     pub images: Images,
+    /// What outlives it.
+    pub volumes: Volumes,
     /// How it is reached.
     pub network: Network,
 }
@@ -42,13 +46,15 @@ pub(crate) struct Inner {
     pub config: Config,
     pub parts: Parts,
     pub events: Events,
+    pub execs: Sessions,
     table: Mutex<Table>,
 }
 
 impl Engine {
     /// Makes the handle over records that were read before.
     pub(crate) fn new(config: Config, parts: Parts) -> Engine {
-        let inner = Inner { config, parts, events: Events::default(), table: Mutex::default() };
+        let (events, execs) = (Events::default(), Sessions::default());
+        let inner = Inner { config, parts, events, execs, table: Mutex::default() };
         Engine { inner: Arc::new(inner) }
     }
 
@@ -75,8 +81,21 @@ impl Engine {
         &self.inner.parts.images
     }
 
+    pub(crate) fn volumes(&self) -> &Volumes {
+        &self.inner.parts.volumes
+    }
+
     pub(crate) fn network(&self) -> &Network {
         &self.inner.parts.network
+    }
+
+    /// Does something to its end, also if the client that asked for it goes away.
+    pub(crate) async fn whole<T, F>(&self, work: impl FnOnce(Engine) -> F) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        joined(tokio::spawn(work(self.clone())).await)
     }
 
     /// Changes a record, and writes it if that changed anything.
@@ -91,6 +110,19 @@ impl Engine {
         {
             tracing::warn!(container = entry.id, %error, "the record of a container is not written");
         }
+    }
+}
+
+/// Does what waits for the disk where that keeps nobody else waiting.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+/// Passes a panic on to whoever waits.
+fn joined<T>(joined: Result<T, tokio::task::JoinError>) -> T {
+    match joined {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -88,6 +88,20 @@ impl From<container::Error> for Error {
     }
 }
 
+impl From<volume::Error> for Error {
+    fn from(error: volume::Error) -> Error {
+        let kind = match &error {
+            volume::Error::NotFound { .. } | volume::Error::UnknownDriver { .. } => Kind::NotFound,
+            volume::Error::BadName { .. } | volume::Error::BadOption { .. } => Kind::Invalid,
+            volume::Error::InUse { .. } => Kind::Conflict,
+            volume::Error::Mount { .. } | volume::Error::Content { .. } | volume::Error::File { .. } => {
+                Kind::Internal
+            }
+        };
+        Error::new(kind, written(&error))
+    }
+}
+
 impl From<network::Error> for Error {
     fn from(error: network::Error) -> Error {
         Error::internal(&error)
@@ -115,8 +129,7 @@ mod tests {
     #[test]
     fn causes_are_told_once() {
         let cause = std::io::Error::other("disk full");
-        let error =
-            network::Error::File { action: "write", path: "/run/x".into(), source: cause };
+        let error = network::Error::File { action: "write", path: "/run/x".into(), source: cause };
 
         let text = Error::from(error).text().to_owned();
 

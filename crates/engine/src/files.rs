@@ -62,9 +62,8 @@ impl Engine {
         // Ends with the archive, or with its receiver.
         tokio::spawn(async move {
             let failed = pieces.clone();
-            let pack = move |root: &std::fs::File| {
-                Root::of(root)?.pack(&path, packing, Sender::buffered(pieces))
-            };
+            let pack =
+                move |root: &std::fs::File| Root::of(root)?.pack(&path, packing, Sender::buffered(pieces));
             let packed = engine.containers().visit_root(&id, pack).await;
             let error = match packed {
                 Ok(Ok(())) => return,
@@ -148,7 +147,9 @@ fn writable(record: &Record, path: &str) -> Result<(), Error> {
     let mount = record.mounts.iter().filter(|mount| covers(&mount.target));
     let nearest = mount.max_by_key(|mount| mount.target.len());
     match nearest {
-        Some(mount) if mount.read_only => Err(Error::new(crate::Kind::Forbidden, "mounted volume is marked read-only")),
+        Some(mount) if mount.read_only => {
+            Err(Error::new(crate::Kind::Forbidden, "mounted volume is marked read-only"))
+        }
         None if record.host_config.readonly_rootfs => {
             Err(Error::new(crate::Kind::Forbidden, "container rootfs is marked read-only"))
         }
@@ -182,7 +183,9 @@ fn told(error: &archive::Error, name: &str, path: &str) -> Error {
             Error::not_found(format!("Could not find the file {path} in container {name}"))
         }
         archive::Error::NotADirectory { .. } => Error::invalid(format!("{path}: not a directory")),
-        archive::Error::Overwrite { .. } | archive::Error::Refused { .. } => Error::invalid(error.to_string()),
+        archive::Error::Overwrite { .. } | archive::Error::Refused { .. } => {
+            Error::invalid(error.to_string())
+        }
         _ => Error::internal(error),
     }
 }
@@ -197,7 +200,8 @@ mod tests {
         let mut record = Record::sample("aa11", "web");
         record.host_config.binds = ["/srv:/data:ro", "/own:/data/own"].map(str::to_owned).into();
         record.mounts = mounts::wanted(&record.config, &record.host_config, &[]).unwrap();
-        let said = |record: &Record, path: &str| writable(record, path).err().map(|error| error.text().to_owned());
+        let said =
+            |record: &Record, path: &str| writable(record, path).err().map(|error| error.text().to_owned());
 
         assert_eq!(said(&record, "/data/x").as_deref(), Some("mounted volume is marked read-only"));
         assert_eq!(said(&record, "/data/own/x"), None);

@@ -40,8 +40,7 @@ const MASKED_PATHS: &[&str] = &[
     "/sys/devices/virtual/powercap",
 ];
 /// What Docker lets containers only read.
-const READ_ONLY_PATHS: &[&str] =
-    &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Whether it is measured what containers take on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +189,12 @@ impl Engine {
         })
     }
 
-    fn network_settings(&self, record: &Record, attached: Option<&Attached>, is_alive: bool) -> NetworkSettings {
+    fn network_settings(
+        &self,
+        record: &Record,
+        attached: Option<&Attached>,
+        is_alive: bool,
+    ) -> NetworkSettings {
         let networks = self.networks(record, attached);
         let given = attached.map(|attached| attached.host_ports.as_slice()).unwrap_or_default();
         let own = networks.get("bridge").cloned().unwrap_or_default();
@@ -263,9 +267,10 @@ fn shown_host_config(mut config: HostConfig) -> HostConfig {
 
 /// Writes a command as lists show it.
 fn command_line(args: &[String]) -> String {
-    let quoted = args.iter().enumerate().map(|(index, arg)| {
-        if index > 0 && arg.contains(' ') { format!("'{arg}'") } else { arg.clone() }
-    });
+    let quoted = args
+        .iter()
+        .enumerate()
+        .map(|(index, arg)| if index > 0 && arg.contains(' ') { format!("'{arg}'") } else { arg.clone() });
     quoted.collect::<Vec<_>>().join(" ")
 }
 

@@ -8,20 +8,51 @@
 //! It never speaks HTTP, pulls no images, and knows neither clusters nor services: the container of a task comes with
 //! its id, its settings and its networks, and is kept like any other, only not restarted.
 
+mod attach;
+mod check;
+mod create;
 mod detach_keys;
 mod engine;
 mod error;
 mod events;
+mod exec;
+mod files;
 mod health;
+mod inspect;
 mod life;
-mod names;
-mod record;
-mod restart;
-mod table;
-mod wait;
-mod session;
 mod logs;
+mod mounts;
+mod names;
+mod open;
+mod ports;
+mod probe;
+mod prune;
+mod record;
+mod remove;
+mod restart;
+mod session;
+mod spec;
+mod start;
+mod state;
+mod stats;
+mod stop;
+mod table;
+mod task;
+mod top;
+mod update;
+mod volumes;
+mod wait;
 
+pub use attach::AttachWanted;
 pub use engine::{Config, Engine, Parts};
 pub use error::{Error, Kind};
 pub use events::{Action, Events, Listener, Pruned, Subject};
+pub use files::{Pieces, Putting};
+pub use health::{Health, Probe, Status as HealthStatus};
+pub use inspect::Sizes;
+pub use logs::{Logs, LogsWanted};
+pub use remove::Removing;
+pub use session::Session;
+pub use stop::Stopping;
+pub use task::Task;
+pub use wait::{Condition, UnknownCondition};

@@ -170,9 +170,8 @@ fn anonymous(target: String, driver: &str) -> Mount {
 
 /// Reads a path of `--tmpfs`, whose options are those of `mount`.
 fn short_tmpfs(target: &str, options: &str) -> Result<Mount, Error> {
-    let target = target_of(target).map_err(|reason| {
-        Error::invalid(format!("invalid tmpfs option {target:?}: {reason}"))
-    })?;
+    let target = target_of(target)
+        .map_err(|reason| Error::invalid(format!("invalid tmpfs option {target:?}: {reason}")))?;
     let mut tmpfs = (None, None, Vec::new());
     let mut read_only = false;
     for option in options.split(',').filter(|option| !option.is_empty()) {
@@ -259,7 +258,12 @@ mod tests {
     fn host(binds: &[&str], from: &[&str], tmpfs: &[(&str, &str)]) -> HostConfig {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let tmpfs = tmpfs.iter().map(|(path, options)| ((*path).to_owned(), (*options).to_owned()));
-        HostConfig { binds: words(binds), volumes_from: words(from), tmpfs: tmpfs.collect(), ..HostConfig::default() }
+        HostConfig {
+            binds: words(binds),
+            volumes_from: words(from),
+            tmpfs: tmpfs.collect(),
+            ..HostConfig::default()
+        }
     }
 
     #[test]
@@ -277,10 +281,7 @@ mod tests {
 
     #[test]
     fn one_path_is_said_one_thing_of() {
-        for host in [
-            host(&["a:/x", "/b:/x/"], &[], &[]),
-            host(&["a:/x"], &[], &[("/x", "")]),
-        ] {
+        for host in [host(&["a:/x", "/b:/x/"], &[], &[]), host(&["a:/x"], &[], &[("/x", "")])] {
             assert_eq!(wanted(&config(&[]), &host, &[]).unwrap_err().text(), "Duplicate mount point: /x");
         }
     }

@@ -18,7 +18,8 @@ impl Engine {
     pub async fn open(config: Config, parts: Parts) -> Result<Engine, Error> {
         let root = config.root.clone();
         let records = blocking(move || Record::read_all(&root)).await;
-        let records = records.map_err(|error| Error::internal(&error).within("read the records of containers"))?;
+        let records =
+            records.map_err(|error| Error::internal(&error).within("read the records of containers"))?;
         let engine = Engine::new(config, parts);
         engine.remove_unrecorded(&records).await;
         let mut entries = Vec::new();

@@ -90,7 +90,9 @@ fn host_ip(written: &str) -> Result<Ipv4Addr, Error> {
     match written {
         "" | "0.0.0.0" | "::" => Ok(Ipv4Addr::UNSPECIFIED),
         address => address.parse().map_err(|_| {
-            Error::invalid(format!("invalid host address {address:?} of a port: only IPv4 addresses can be published on"))
+            Error::invalid(format!(
+                "invalid host address {address:?} of a port: only IPv4 addresses can be published on"
+            ))
         }),
     }
 }
@@ -154,7 +156,12 @@ mod tests {
     fn wishes_are_read() {
         for (bindings, all, exposed, wishes) in [
             (&[("80/tcp", "8080")][..], false, &[][..], "0.0.0.0:8080→80/tcp"),
-            (&[("80/tcp", "127.0.0.1:8080"), ("80/tcp", "")], false, &[], "127.0.0.1:8080→80/tcp 0.0.0.0:0→80/tcp"),
+            (
+                &[("80/tcp", "127.0.0.1:8080"), ("80/tcp", "")],
+                false,
+                &[],
+                "127.0.0.1:8080→80/tcp 0.0.0.0:0→80/tcp",
+            ),
             (&[("53/udp", "5000-5002")], false, &["80/tcp"], "0.0.0.0:5000,5001,5002→53/udp"),
             (&[("80/tcp", "80")], true, &["80/tcp", "443/tcp"], "0.0.0.0:80→80/tcp 0.0.0.0:0→443/tcp"),
         ] {
@@ -164,9 +171,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for (target, host) in
-            [("0/tcp", "1"), ("x", "1"), ("80/sctp", "1"), ("80", "9-8"), ("80", "70000"), ("80", "fe80::1:80")]
-        {
+        for (target, host) in [
+            ("0/tcp", "1"),
+            ("x", "1"),
+            ("80/sctp", "1"),
+            ("80", "9-8"),
+            ("80", "70000"),
+            ("80", "fe80::1:80"),
+        ] {
             assert!(asked(&[(target, host)], false, &[]).is_err(), "{target} {host}");
         }
     }

@@ -20,7 +20,9 @@ impl Engine {
         filters.check(FILTERS).map_err(|error| Error::invalid(error.to_string()))?;
         let until = until(&filters, now())?;
         let mut pruned = ContainersPruned::default();
-        for entry in self.table().all() {
+        // Taken out first: each removal takes the table for itself.
+        let entries = self.table().all();
+        for entry in entries {
             let is_ended = matches!(entry.life().step, Step::Created | Step::Exited);
             if !is_ended || !is_meant(&entry.record(), &filters, until) {
                 continue;

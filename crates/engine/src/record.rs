@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use container_json::{Config, HostConfig, NetworkingConfig};
 use engine_json::Time;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::mounts::Mount;
 
 /// A container as it was asked for, and what happened to it since.
 ///
@@ -24,16 +26,24 @@ pub(crate) struct Record {
     pub image: String,
     /// The id of the image, `sha256:…`.
     pub image_id: String,
-    /// What runs in it, as the client wrote it.
-    pub config: Value,
-    /// What it gets of the host, as the client wrote it.
-    pub host_config: Value,
+    /// What runs in it: what the client wrote, and the image's word where it is silent.
+    pub config: Config,
+    /// What it has of its host, as the client wrote it.
+    pub host_config: HostConfig,
+    /// Its networks, as the client wrote them.
+    pub networking: NetworkingConfig,
+    /// What is mounted in it.
+    pub mounts: Vec<Mount>,
     /// How often it was restarted by its policy since it was last started by hand.
     pub restart_count: u32,
     /// Whether the user stopped it, so that its policy leaves it alone.
     pub stopped_by_hand: bool,
     /// Who made it.
     pub origin: Origin,
+    /// How far its making or removal is, for the next process if this one dies.
+    pub stage: Stage,
+    /// When it was last started.
+    pub started_at: Time,
     /// Why it could not be started the last time.
     pub failure: Option<Failure>,
 }
@@ -45,6 +55,20 @@ pub(crate) enum Origin {
     User,
     /// A service, whose task it is: its networks come from there, and nothing here restarts it.
     Task,
+}
+
+/// How far the making or the removal of a container is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stage {
+    /// It is being made, and nobody knows it; what there is of it is of no use.
+    Making,
+    /// It is there.
+    Whole,
+    /// It is being removed.
+    Going {
+        /// Whether its volumes without names go too.
+        with_volumes: bool,
+    },
 }
 
 /// Why a container could not be started.
@@ -71,11 +95,15 @@ impl Record {
             created: Time::default(),
             image: "busybox".to_owned(),
             image_id: String::new(),
-            config: Value::default(),
-            host_config: Value::default(),
+            config: Config::default(),
+            host_config: HostConfig::default(),
+            networking: NetworkingConfig::default(),
+            mounts: Vec::new(),
             restart_count: 0,
             stopped_by_hand: false,
             origin: Origin::User,
+            stage: Stage::Whole,
+            started_at: Time::default(),
             failure: None,
         }
     }

@@ -30,7 +30,9 @@ impl Engine {
     pub async fn remove(&self, name: &str, how: Removing) -> Result<(), Error> {
         let entry = self.entry(name)?;
         if how.link {
-            return Err(Error::invalid("links between containers are not supported: there is none to remove"));
+            return Err(Error::invalid(
+                "links between containers are not supported: there is none to remove",
+            ));
         }
         self.whole(move |engine| async move { engine.remove_whole(&entry, how).await }).await
     }

@@ -10,18 +10,16 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use container::{
-    CgroupNamespace, Device, FileInRoot, Ipc, MountKind, PidSpace, Propagation, Spec, Uts,
-};
+use container::{CgroupNamespace, Device, FileInRoot, Ipc, MountKind, PidSpace, Propagation, Spec, Uts};
 
 use crate::Error;
 use crate::mounts::{Mount, Source, Submounts};
 use crate::record::Record;
 
 pub(crate) use command::{args, merge};
+pub(crate) use files::extra_host;
 pub(crate) use log::LOG_DRIVERS;
 pub(crate) use resources::resources;
-pub(crate) use files::extra_host;
 
 /// What there is on the host for one container.
 pub(crate) struct Given<'a> {
@@ -133,15 +131,19 @@ pub(crate) fn decide(given: &Given<'_>) -> Result<Spec, Error> {
         init: host_config.init.unwrap_or(false),
         tty: config.tty,
         open_stdin: config.open_stdin,
+        stdin_once: config.stdin_once,
+        console: Some(host_config.console_size).filter(|size| *size != [0, 0]).map(crate::exec::size),
         stop_signal: command::stop_signal(config)?,
         log: log::options(&host_config.log_config)?,
+        discard_log: log::is_discarded(&host_config.log_config),
         labels: config.labels.clone(),
     })
 }
 
 /// The user's own mount at the path of such a file wins.
 fn without_mounted(files: Vec<FileInRoot>, mounts: &[Mount]) -> Vec<FileInRoot> {
-    let is_free = |file: &FileInRoot| mounts.iter().all(|mount| file.target.as_os_str() != mount.target.as_str());
+    let is_free =
+        |file: &FileInRoot| mounts.iter().all(|mount| file.target.as_os_str() != mount.target.as_str());
     files.into_iter().filter(is_free).collect()
 }
 
@@ -196,7 +198,8 @@ fn pid(mode: &str, peer: Option<i32>) -> PidSpace {
 }
 
 fn device(device: &container_json::DeviceMapping) -> Device {
-    let target = if device.path_in_container.is_empty() { &device.path_on_host } else { &device.path_in_container };
+    let target =
+        if device.path_in_container.is_empty() { &device.path_on_host } else { &device.path_in_container };
     Device {
         host: PathBuf::from(&device.path_on_host),
         target: PathBuf::from(target),
@@ -239,7 +242,9 @@ mod tests {
 
     #[test]
     fn volumes_are_bound_from_where_they_are() {
-        let spec = decided(|record| record.host_config.binds = vec!["db:/data:ro".into(), "/srv:/srv:rslave".into()]);
+        let spec = decided(|record| {
+            record.host_config.binds = vec!["db:/data:ro".into(), "/srv:/srv:rslave".into()]
+        });
 
         let kinds: Vec<_> = spec.mounts.iter().map(|mount| (&mount.kind, mount.read_only)).collect();
         assert!(

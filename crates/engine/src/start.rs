@@ -45,7 +45,9 @@ impl Engine {
             Step::Created | Step::Restarting | Step::Exited => {}
         }
         if entry.record().origin == Origin::Task {
-            return Err(Error::conflict(format!("container {name} is a task of a service, which starts its tasks itself")));
+            return Err(Error::conflict(format!(
+                "container {name} is a task of a service, which starts its tasks itself"
+            )));
         }
         entry.set_by_hand(ByHand::Untouched);
         let result = self.begin(entry, None).await;
@@ -177,7 +179,8 @@ impl Engine {
         loop {
             let asked = wishes.iter().zip(&attempts).map(|(wish, attempt)| wish.host_port(*attempt));
             let host_ports: Vec<_> = asked.flatten().collect();
-            let attachment = Attachment { overlays: Vec::new(), egress: true, host_ports: host_ports.clone() };
+            let attachment =
+                Attachment { overlays: Vec::new(), egress: true, host_ports: host_ports.clone() };
             let error = match self.network().attach_on(uplink, &record.id, &attachment).await {
                 Ok(attached) => return Ok(attached),
                 Err(error) => error,
@@ -291,7 +294,10 @@ mod tests {
         ] {
             record.config.mac_address = written.into();
 
-            assert_eq!(mac_wanted(&record).map_err(|error| error.text().to_owned()), mac.map_err(str::to_owned));
+            assert_eq!(
+                mac_wanted(&record).map_err(|error| error.text().to_owned()),
+                mac.map_err(str::to_owned)
+            );
         }
     }
 }

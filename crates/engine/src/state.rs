@@ -6,12 +6,12 @@ use container::{Phase, Status};
 use container_json::{HealthResult, State};
 use engine_json::Time;
 
+use crate::Engine;
 use crate::engine::json_time;
 use crate::health::{self, Health};
 use crate::life::Step;
 use crate::record::Record;
 use crate::table::Entry;
-use crate::Engine;
 
 impl Engine {
     /// Describes how a container is.

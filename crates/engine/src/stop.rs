@@ -44,7 +44,10 @@ impl Engine {
             let _turn = entry.turn.lock().await;
             match entry.life().step {
                 Step::Running => {}
-                Step::Restarting => return Ok(self.stay_ended(entry)),
+                Step::Restarting => {
+                    self.stay_ended(entry);
+                    return Ok(());
+                }
                 Step::Created | Step::Exited | Step::Removing | Step::Removed => {
                     let name = entry.name();
                     return Err(Error::not_modified(format!("container {name} is already stopped")));
@@ -119,7 +122,10 @@ impl Engine {
             match (entry.life().step, ByHand::of_kill(signal, stop_signal(entry))) {
                 (Step::Running, ByHand::Stopped) => self.stopped_by_hand(entry),
                 (Step::Running, by_hand) => entry.set_by_hand(by_hand),
-                (Step::Restarting, ByHand::Stopped) => return Ok(self.stay_ended(entry)),
+                (Step::Restarting, ByHand::Stopped) => {
+                    self.stay_ended(entry);
+                    return Ok(());
+                }
                 (Step::Restarting, _) => return Ok(()),
                 (Step::Created | Step::Exited | Step::Removing | Step::Removed, _) => {
                     return Err(not_running(&entry.id));

@@ -1,12 +1,15 @@
 //! All containers by id and by name.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use crate::health::Health;
 use crate::life::Life;
 use crate::record::Record;
+use crate::restart::ByHand;
 use crate::{Error, names};
 
 /// One container, for all who have to do with it.
@@ -18,8 +21,14 @@ pub(crate) struct Entry {
     pub life: watch::Sender<Life>,
     /// Held by whoever starts, ends or removes it; others wait. Never held while a running container is waited for.
     pub turn: tokio::sync::Mutex<()>,
+    /// What people did to the present run.
+    by_hand: Mutex<ByHand>,
+    /// Whether it stays after its end although it is to be removed then: it is being started anew.
+    pub is_kept: AtomicBool,
     /// Wakes who waits to restart it: somebody stopped, started or removes it.
     pub hand: Notify,
+    /// How it is; written by its keeper.
+    pub health: watch::Sender<Health>,
 }
 
 impl Entry {
@@ -29,13 +38,26 @@ impl Entry {
             record: Mutex::new(record),
             life: watch::Sender::new(life),
             turn: tokio::sync::Mutex::default(),
+            by_hand: Mutex::default(),
+            is_kept: AtomicBool::new(false),
             hand: Notify::new(),
+            health: watch::Sender::new(Health::unchecked()),
         }
     }
 
     /// Gives access to the record; for moments, and never across a wait.
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what people did to the present run.
+    pub(crate) fn by_hand(&self) -> ByHand {
+        *self.by_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what people did to the present run.
+    pub(crate) fn set_by_hand(&self, by_hand: ByHand) {
+        *self.by_hand.lock().unwrap_or_else(PoisonError::into_inner) = by_hand;
     }
 
     /// Returns its name, without a slash.

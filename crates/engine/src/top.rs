@@ -36,7 +36,8 @@ impl Engine {
 /// Reads what `ps` printed, and keeps the processes that are meant.
 fn parse(text: &str, pids: &BTreeSet<i64>) -> Result<Top, Error> {
     let mut lines = text.lines();
-    let titles: Vec<String> = lines.next().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let titles: Vec<String> =
+        lines.next().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     let pid = titles.iter().position(|title| title == "PID");
     let pid = pid.ok_or_else(|| Error::invalid("Couldn't find PID field in ps output"))?;
     let processes = lines.filter_map(|line| {

@@ -86,7 +86,8 @@ fn merged(before: &Resources, said: Resources) -> Result<Resources, Error> {
             *limit = said;
         }
     };
-    if said.memory > 0 && said.memory_swap == 0 && before.memory_swap > 0 && said.memory > before.memory_swap {
+    if said.memory > 0 && said.memory_swap == 0 && before.memory_swap > 0 && said.memory > before.memory_swap
+    {
         return Err(Error::conflict(
             "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
         ));
@@ -132,7 +133,8 @@ mod tests {
 
     #[test]
     fn what_is_not_said_stays() {
-        let before = Resources { memory: 64 << 20, memory_swap: 128 << 20, cpu_shares: 5, ..Resources::default() };
+        let before =
+            Resources { memory: 64 << 20, memory_swap: 128 << 20, cpu_shares: 5, ..Resources::default() };
         let said = Resources { cpu_shares: 7, pids_limit: Some(9), ..Resources::default() };
 
         let limits = merged(&before, said).unwrap();

@@ -89,7 +89,8 @@ impl Engine {
         let pruned = blocking(move || {
             let users = engine.volume_users();
             let is_meant = |volume: &Volume| {
-                !users.contains_key(&volume.name) && is_pruned(&filters, volume.is_anonymous(), &volume.labels)
+                !users.contains_key(&volume.name)
+                    && is_pruned(&filters, volume.is_anonymous(), &volume.labels)
             };
             let mut pruned = VolumesPruned::default();
             for volume in engine.volumes().list().into_iter().filter(is_meant) {
@@ -132,7 +133,11 @@ impl Engine {
     }
 
     /// Unpacks a plain tar stream into a volume, made if there is none of this name.
-    pub async fn volume_import(&self, name: &str, archive: impl Read + Send + 'static) -> Result<Json, Error> {
+    pub async fn volume_import(
+        &self,
+        name: &str,
+        archive: impl Read + Send + 'static,
+    ) -> Result<Json, Error> {
         let (engine, name) = (self.clone(), name.to_owned());
         blocking(move || Ok(json(engine.volumes().import(&name, archive)?))).await
     }

@@ -40,7 +40,9 @@ fn cpu(limits: &Resources, processors: usize) -> Option<String> {
     } else if nano_cpus > 0 && quota > 0 {
         "Conflicting options: Nano CPUs and CPU Quota cannot both be set".to_owned()
     } else if nano_cpus < 0 || nano_cpus > most {
-        format!("range of CPUs is from 0.01 to {processors}.00, as there are only {processors} CPUs available")
+        format!(
+            "range of CPUs is from 0.01 to {processors}.00, as there are only {processors} CPUs available"
+        )
     } else if shares < 0 {
         format!("invalid CPU shares ({shares}): value must be a positive integer")
     } else if period != 0 && !(1000..=1_000_000).contains(&period) {
@@ -137,10 +139,7 @@ mod tests {
             (r#""CpuShares": -1"#, "invalid CPU shares (-1): value must be a positive integer"),
             (r#""CpuQuota": 10"#, "CPU cfs quota can not be less than 1ms (i.e. 1000)"),
             (r#""CpusetCpus": "0-x""#, "Invalid value 0-x for cpuset cpus"),
-            (
-                r#""CpusetCpus": "0,2""#,
-                "Requested CPUs are not available - requested 0,2, available: 0-1",
-            ),
+            (r#""CpusetCpus": "0,2""#, "Requested CPUs are not available - requested 0,2, available: 0-1"),
             (r#""BlkioWeight": 5"#, "Range of blkio weight is from 10 to 1000"),
             (r#""CgroupParent": "/x""#, "not supported: --cgroup-parent"),
             (
@@ -151,6 +150,9 @@ mod tests {
             let json = format!("{{\"HostConfig\": {{{limits}}}}}");
             assert_eq!(said(&json).as_deref(), Some(expected), "{json}");
         }
-        assert_eq!(said(r#"{"HostConfig": {"Memory": 67108864, "MemorySwap": -1, "CpusetCpus": "0-1"}}"#), None);
+        assert_eq!(
+            said(r#"{"HostConfig": {"Memory": 67108864, "MemorySwap": -1, "CpusetCpus": "0-1"}}"#),
+            None
+        );
     }
 }

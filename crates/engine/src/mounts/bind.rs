@@ -24,7 +24,8 @@ pub(super) fn parse(text: &str, volume_driver: &str) -> Result<Mount, Error> {
     }
     let kind = if source.starts_with('/') { "bind" } else { "volume" };
     let target = target_of(target).map_err(|reason| {
-        let text = format!("invalid volume specification: '{text}': invalid mount config for type \"{kind}\"");
+        let text =
+            format!("invalid volume specification: '{text}': invalid mount config for type \"{kind}\"");
         Error::invalid(format!("{text}: {reason}"))
     })?;
     let words: Vec<&str> = mode.split(',').collect();
@@ -60,8 +61,8 @@ fn is_mode(text: &str) -> bool {
     }
     let words: Vec<&str> = text.split(',').collect();
     let is_known = |word: &&str| KINDS.iter().any(|kind| kind.contains(word));
-    let count = |kind: &&[&str]| words.iter().filter(|word| kind.contains(word)).count();
-    words.iter().all(is_known) && KINDS.iter().all(|kind| count(&kind) < 2)
+    let count = |kind: &[&str]| words.iter().filter(|word| kind.contains(word)).count();
+    words.iter().all(is_known) && KINDS.iter().all(|kind| count(kind) < 2)
 }
 
 #[cfg(test)]

@@ -118,9 +118,8 @@ mod tests {
     fn nonsense_is_refused_in_dockers_words() {
         let bind_options = Some(BindOptions::default());
         let volume_options = Some(VolumeOptions::default());
-        let subpath = |subpath: &str| {
-            Some(VolumeOptions { subpath: subpath.into(), ..VolumeOptions::default() })
-        };
+        let subpath =
+            |subpath: &str| Some(VolumeOptions { subpath: subpath.into(), ..VolumeOptions::default() });
         for (mount, reason) in [
             (written("bind", "/a", ""), "field Target must not be empty"),
             (written("bind", "/a", "b"), "invalid mount path: 'b' mount path must be absolute"),
@@ -153,7 +152,8 @@ mod tests {
     fn options_are_kept() {
         let bind_options = Some(BindOptions { read_only_non_recursive: true, ..BindOptions::default() });
         let bind = parse(&Written { bind_options, read_only: true, ..written("bind", "/a/", "/b") }).unwrap();
-        let tmpfs_options = Some(TmpfsOptions { size_bytes: 5, mode: 0o700, options: vec![vec!["exec".into()]] });
+        let tmpfs_options =
+            Some(TmpfsOptions { size_bytes: 5, mode: 0o700, options: vec![vec!["exec".into()]] });
         let tmpfs = parse(&Written { tmpfs_options, ..written("tmpfs", "", "/t") }).unwrap();
         let volume = parse(&written("volume", "", "/v")).unwrap();
 

@@ -88,7 +88,9 @@ mod tests {
     use super::*;
 
     fn words(text: Option<&str>) -> Option<Vec<String>> {
-        text.map(|text| text.split(' ').filter(|word| *word != "-").map(|word| word.replace('\'', "")).collect())
+        text.map(|text| {
+            text.split(' ').filter(|word| *word != "-").map(|word| word.replace('\'', "")).collect()
+        })
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn resolv_conf(config: &HostConfig, of_host: &str, is_on_host: bool) -> String {
         config.dns.iter().map(String::as_str).collect()
     };
     let or_host = |own: &[String], key| {
-        if own.is_empty() { lines(key).last().map(str::to_owned) } else { Some(own.join(" ")) }
+        if own.is_empty() { lines(key).next_back().map(str::to_owned) } else { Some(own.join(" ")) }
     };
     let mut text: String = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
     if let Some(search) = or_host(&config.dns_search, "search").filter(|search| search != ".") {
@@ -121,15 +121,16 @@ mod tests {
 
     #[test]
     fn the_hosts_resolvers_serve_unless_others_are_given() {
-        let of_host = "# made\nnameserver 192.0.2.1\nnameserver 127.0.0.53\nsearch example.org\noptions edns0\n";
+        let of_host =
+            "# made\nnameserver 192.0.2.1\nnameserver 127.0.0.53\nsearch example.org\noptions edns0\n";
         for (config, is_on_host, text) in [
             (host(&[], &[], &[]), false, "nameserver 192.0.2.1\nsearch example.org\noptions edns0\n"),
+            (host(&[], &["."], &[]), true, "nameserver 192.0.2.1\nnameserver 127.0.0.53\noptions edns0\n"),
             (
-                host(&[], &["."], &[]),
-                true,
-                "nameserver 192.0.2.1\nnameserver 127.0.0.53\noptions edns0\n",
+                host(&["192.0.2.9"], &["a", "b"], &[]),
+                false,
+                "nameserver 192.0.2.9\nsearch a b\noptions edns0\n",
             ),
-            (host(&["192.0.2.9"], &["a", "b"], &[]), false, "nameserver 192.0.2.9\nsearch a b\noptions edns0\n"),
         ] {
             assert_eq!(resolv_conf(&config, of_host, is_on_host), text);
         }

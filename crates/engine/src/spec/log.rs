@@ -6,8 +6,15 @@ use container_json::LogConfig;
 use crate::Error;
 use crate::mounts::format_bytes;
 
-/// The drivers that are known; both keep the output on this host, in one and the same way.
-pub(crate) const LOG_DRIVERS: &[&str] = &["json-file", "local"];
+/// The drivers that are known; but for the last, they keep the output on this host, in one and the same way.
+pub(crate) const LOG_DRIVERS: &[&str] = &["json-file", "local", NONE];
+/// The driver that keeps nothing.
+const NONE: &str = "none";
+
+/// Tells whether no output is kept.
+pub(super) fn is_discarded(config: &LogConfig) -> bool {
+    config.kind == NONE
+}
 
 /// Reads the options, or refuses what is not known.
 pub(super) fn options(config: &LogConfig) -> Result<LogOptions, Error> {
@@ -29,8 +36,11 @@ pub(super) fn options(config: &LogConfig) -> Result<LogOptions, Error> {
                 options.max_files = Some(count);
             }
             // What these ask for is kept or shown in other ways, or is a matter of speed alone.
-            "compress" | "mode" | "max-buffer-size" | "labels" | "labels-regex" | "env" | "env-regex" | "tag" => {}
-            other => return Err(Error::invalid(format!("unknown log opt '{other}' for {driver} log driver"))),
+            "compress" | "mode" | "max-buffer-size" | "labels" | "labels-regex" | "env" | "env-regex"
+            | "tag" => {}
+            other => {
+                return Err(Error::invalid(format!("unknown log opt '{other}' for {driver} log driver")));
+            }
         }
     }
     if options.max_files.is_some_and(|files| files > 1) && options.max_size_bytes.is_none() {

@@ -57,11 +57,8 @@ mod tests {
     fn options_are_read_in_both_forms() {
         let security = read(&["no-new-privileges", "seccomp=unconfined", "apparmor:mine", "label=disable"]);
 
-        let expected = Security {
-            seccomp: Seccomp::Unconfined,
-            no_new_privileges: true,
-            apparmor: Some("mine".into()),
-        };
+        let expected =
+            Security { seccomp: Seccomp::Unconfined, no_new_privileges: true, apparmor: Some("mine".into()) };
         assert_eq!(security, Ok(expected));
         assert!(!read(&["no-new-privileges:false"]).unwrap().no_new_privileges);
         let profile = "{\"defaultAction\":\"SCMP_ACT_ALLOW\"}";
