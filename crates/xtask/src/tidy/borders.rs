@@ -25,7 +25,7 @@ const OWNERS: &[(&[&str], &[&str])] = &[
     (&["axum"], &["docker-api"]),
     (&["imbl"], &["store"]),
     (&["clap"], &["service-flags", "container-flags", "container-cli", "cli", "drover", "xtask"]),
-    (&["anyhow"], &["cli", "drover", "xtask", "tests"]),
+    (&["anyhow"], &["cli", "drover", "client", "container-cli", "xtask", "tests"]),
 ];
 
 fn check(tree: &Tree) -> Vec<Breach> {
