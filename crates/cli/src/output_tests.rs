@@ -344,3 +344,137 @@ async fn a_dead_daemon_is_named() {
         "Cannot connect to the Drover daemon at unix:///nowhere/d.sock. Is the daemon running?"
     );
 }
+
+#[tokio::test]
+async fn what_takes_room_is_summed_up() {
+    let usage = json!({"LayersSize": 500_000,
+        "Images": [{"Id": format!("sha256:{}", "1".repeat(64)), "RepoTags": ["x:1"], "Size": 300_000, "SharedSize": 100,
+                "Containers": 1, "Created": 1_700_000_000},
+            {"Id": format!("sha256:{}", "2".repeat(64)), "Size": 200_000, "SharedSize": 0, "Containers": 0}],
+        "Containers": [{"Id": "a".repeat(64), "Names": ["/web"], "Image": "x:1", "SizeRw": 10, "State": "running",
+                "Command": "sh", "Status": "Up"},
+            {"Id": "b".repeat(64), "Names": ["/old"], "Image": "x:1", "SizeRw": 20, "State": "exited",
+                "Command": "sh", "Status": "Exited"}],
+        "Volumes": [{"Name": "v", "UsageData": {"RefCount": 1, "Size": 1000}},
+            {"Name": "w", "UsageData": {"RefCount": 0, "Size": 500}}]});
+    let known = || answers([("GET /system/df", usage.clone())]);
+
+    let summary = run("system df", known()).await;
+    let whole = run("system df -v", known()).await;
+
+    assert_eq!(
+        summary.out,
+        "\
+TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE
+Images          2         1         500kB     200.1kB (40%)
+Containers      2         1         30B       20B (66%)
+Local Volumes   2         1         1.5kB     500B (33%)
+Build Cache     0         0         0B        0B
+"
+    );
+    assert!(
+        whole.out.starts_with("Images space usage:\n\nREPOSITORY   TAG       IMAGE ID       "),
+        "{}",
+        whole.out
+    );
+    assert!(whole.out.contains("   300kB     100B          299.9kB       1\n"), "{}", whole.out);
+    assert!(
+        whole.out.contains("VOLUME NAME   LINKS     SIZE\nv             1         1kB\n"),
+        "{}",
+        whole.out
+    );
+}
+
+#[tokio::test]
+async fn pruning_asks_first_and_tells_what_went() {
+    let known = || {
+        answers([
+            ("POST /containers/prune", json!({"ContainersDeleted": ["abc"], "SpaceReclaimed": 1000})),
+            ("POST /networks/prune", json!({"NetworksDeleted": ["n1"]})),
+            ("POST /volumes/prune", json!({"VolumesDeleted": [], "SpaceReclaimed": 0})),
+            (
+                "POST /images/prune",
+                json!({"ImagesDeleted": [{"Untagged": "x:1"}, {"Deleted": "sha256:abc"}], "SpaceReclaimed": 5000}),
+            ),
+        ])
+    };
+
+    let images = run("image prune -f", known()).await;
+    let all = run("system prune -af --volumes", known()).await;
+    let asked = run("system prune", known()).await;
+
+    let gone = "Deleted Images:\nuntagged: x:1\ndeleted: sha256:abc\n\n";
+    assert_eq!(images.out, format!("{gone}Total reclaimed space: 5kB\n"));
+    assert_eq!(
+        images.requests[0].0,
+        "POST /images/prune?filters=%7B%22dangling%22%3A%7B%22true%22%3Atrue%7D%7D"
+    );
+    assert_eq!(
+        all.out,
+        format!("Deleted Containers:\nabc\n\nDeleted Networks:\nn1\n\n{gone}Total reclaimed space: 6kB\n")
+    );
+    assert_eq!(all.requests.len(), 4);
+    assert!(
+        asked.out.ends_with("  - all dangling images\n\nAre you sure you want to continue? [y/N] "),
+        "{}",
+        asked.out
+    );
+    assert!(asked.requests.is_empty());
+}
+
+#[tokio::test]
+async fn images_go_out_and_come_in() {
+    let pushed = [
+        json!({"status": "The push refers to repository [localhost:5000/x]"}),
+        json!({"status": "Pushed", "progressDetail": {}, "id": "abc"}),
+        json!({"status": "v: digest: sha256:ff size: 528"}),
+        json!({"progressDetail": {}, "aux": {"Tag": "v"}}),
+    ];
+    let pushed: String = pushed.iter().map(|line| format!("{line}\r\n")).collect();
+    let known = || {
+        answers([
+            ("POST /images/localhost:5000/x/push", json!(pushed)),
+            ("GET /images/get", json!("TAR")),
+            ("POST /images/create", json!("{\"status\":\"sha256:abc\"}\r\n")),
+        ])
+    };
+    for (line, request, out) in [
+        (
+            "push localhost:5000/x:v",
+            "POST /images/localhost:5000/x/push?tag=v",
+            "The push refers to repository [localhost:5000/x]\nabc: Pushed\nv: digest: sha256:ff size: 528\n",
+        ),
+        ("push -q localhost:5000/x:v", "POST /images/localhost:5000/x/push?tag=v", "localhost:5000/x:v\n"),
+        ("save x y", "GET /images/get?names=x&names=y", "TAR"),
+        (
+            "import -m msg --platform linux/amd64 - repo:1",
+            "POST /images/create?fromSrc=-&message=msg&platform=linux%2Famd64&repo=repo%3A1",
+            "sha256:abc\n",
+        ),
+    ] {
+        let outcome = run(line, known()).await;
+
+        assert_eq!(
+            (outcome.requests[0].0.as_str(), outcome.out.as_str()),
+            (request, out),
+            "{line}: {}",
+            outcome.err
+        );
+    }
+}
+
+#[tokio::test]
+async fn inspect_finds_objects_of_any_kind() {
+    let known = || {
+        answers([
+            ("GET /containers/web/json", json!({"Name": "/web"})),
+            ("GET /volumes/data", json!({"Name": "data"})),
+        ])
+    };
+
+    let both = run("inspect -f {{.Name}} web data gone", known()).await;
+    let typed = run("inspect --type foo web", known()).await;
+
+    assert_eq!((both.out.as_str(), both.err.as_str()), ("/web\ndata\n", "Error: No such object: gone\n"));
+    assert!(typed.err.starts_with("unknown type: \"foo\": must be one of \"config\", "), "{}", typed.err);
+}

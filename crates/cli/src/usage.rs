@@ -54,6 +54,12 @@ mod tests {
             ("service ls --nope", 125),
             ("service create -p a:b x", 125),
             ("node update --availability sideways n", 125),
+            ("run --nope x", 125),
+            ("run -m x y", 125),
+            ("create --mount what=1 x", 125),
+            ("run", 1),
+            ("rm", 1),
+            ("port", 1),
             ("service ls extra", 1),
             ("service nope", 1),
             ("nope", 1),
@@ -61,6 +67,8 @@ mod tests {
             ("service update", 1),
             ("service", 0),
             ("service ls --help", 0),
+            ("run --help", 0),
+            ("container run --help", 0),
         ] {
             let words = std::iter::once("drover").chain(line.split_whitespace());
 
@@ -75,6 +83,9 @@ mod tests {
         for (line, says) in [
             ("service create", "Create a service"),
             ("service update", "Change a service"),
+            ("run", "Create a container and start it"),
+            ("container cp", "Copy files between a container and this host"),
+            ("volume export", "Write what a volume holds"),
             ("swarm init", "Found a cluster"),
             ("swarm join", "Join a cluster"),
         ] {

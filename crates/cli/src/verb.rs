@@ -24,13 +24,13 @@ pub enum Verb {
     Image(image::Command),
     /// Manage this node's containers
     #[command(subcommand, arg_required_else_help = true)]
-    Container(Box<container_cli::Command>),
+    Container(container_cli::Command),
     /// Manage this node's volumes
     #[command(subcommand, arg_required_else_help = true)]
     Volume(container_cli::volume::Command),
-    #[command(flatten)]
     /// What is done with containers
-    Do(container_cli::Verb),
+    #[command(flatten)]
+    Do(Box<container_cli::Verb>),
     /// List containers
     Ps(container_cli::ls::Arguments),
     /// Show objects of any kind in full

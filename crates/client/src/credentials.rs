@@ -2,7 +2,7 @@
 //! names.
 
 mod file;
-mod helper;
+mod keeper;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use engine_json::RegistryAuth;
 use format::reference::Reference;
 
 pub use file::File;
-pub use helper::Failed;
+pub use keeper::Failed;
 
 /// Under which name Docker keeps the credentials of its own registry.
 pub const DOCKER_HUB: &str = "https://index.docker.io/v1/";
@@ -82,7 +82,7 @@ pub fn keep(auth: &RegistryAuth) -> Result<Place, Error> {
         "" => (auth.username.as_str(), auth.password.as_str()),
         token => (TOKEN_USER, token),
     };
-    helper::store(&name, key, user, secret)?;
+    keeper::store(&name, key, user, secret)?;
     // The file tells which registries there are credentials for, but not what they are.
     file.set(key, Some(Default::default()));
     file.write()?;
@@ -95,7 +95,7 @@ pub fn forget(registry: &str) -> Result<bool, Error> {
     let key = key(registry);
     let known = !find(&file, registry).is_anonymous();
     if let Some(name) = file.helper_of(host_of(&key)).filter(|_| known) {
-        helper::erase(&name, &key)?;
+        keeper::erase(&name, &key)?;
     }
     for key in spellings(&key) {
         file.set(&key, None);
@@ -107,7 +107,7 @@ pub fn forget(registry: &str) -> Result<bool, Error> {
 fn find(file: &File, registry: &str) -> RegistryAuth {
     let key = key(registry);
     if let Some(name) = file.helper_of(host_of(&key)) {
-        let found = helper::get(&name, &key).ok().flatten();
+        let found = keeper::get(&name, &key).ok().flatten();
         if let Some((username, secret)) = found {
             return match username.as_str() {
                 TOKEN_USER => {

@@ -81,11 +81,10 @@ async fn watch(context: &mut Context, arguments: &Arguments) -> Result<()> {
                 stays
             });
             for name in names {
-                if !readers.contains_key(&name) {
+                readers.entry(name).or_insert_with_key(|name| {
                     lock(&latest).insert(name.clone(), None);
-                    let reader = tasks.spawn(read(context.engine.clone(), name.clone(), latest.clone()));
-                    readers.insert(name, reader);
-                }
+                    tasks.spawn(read(context.engine.clone(), name.clone(), latest.clone()))
+                });
             }
         }
         tokio::time::sleep(REDRAW).await;

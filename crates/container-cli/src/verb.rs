@@ -92,9 +92,9 @@ impl Verb {
 /// What to do with containers.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    #[command(flatten)]
     /// What is also a command of its own.
-    Verb(Verb),
+    #[command(flatten)]
+    Verb(Box<Verb>),
     /// Show containers in full
     Inspect(Inspect),
     /// List containers

@@ -170,8 +170,8 @@ fn image_row(image: &ImageSummary, now: Time) -> Value {
         "ID": short_id(&image.id),
         "CreatedSince": format!("{} ago", duration::human(now.since(image.created_at()))),
         "Size": size::decimal(image.size),
-        "SharedSize": size::decimal(image.shared_size.max(0)),
-        "UniqueSize": size::decimal(image.size - image.shared_size.max(0)),
+        "SharedSize": size::decimal_of(image.shared_size.max(0), 4),
+        "UniqueSize": size::decimal_of(image.size - image.shared_size.max(0), 4),
         "Containers": image.containers.max(0).to_string(),
     })
 }
