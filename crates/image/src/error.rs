@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use registry::manifest;
 
-use crate::{archive, changes, disk, index, unpack};
+use crate::{archive, disk, index, unpack};
 
 /// Tells why an operation on images failed.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// An instruction that is to change an image is none.
     #[error(transparent)]
-    Change(#[from] changes::Error),
+    Change(#[from] registry::errors::ChangeError),
     /// A name is malformed.
     #[error(transparent)]
     Reference(#[from] registry::errors::ReferenceError),

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use registry::configuration::{HistoryEntry, ImageConfig};
 use registry::{Digest, Platform};
-
-use crate::config::{ConfigFile, HistoryEntry, ImageConfig};
 
 /// An image that is on this machine, unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +43,4 @@ pub struct Image {
     pub layers: Vec<PathBuf>,
     /// How its layers came to be, lowest first.
     pub history: Vec<HistoryEntry>,
-}
-
-impl Image {
-    pub(crate) fn platform_of(config: &ConfigFile) -> Platform {
-        Platform {
-            os: config.os.clone(),
-            architecture: config.architecture.clone(),
-            variant: Some(config.variant.clone()).filter(|text| !text.is_empty()),
-        }
-    }
 }

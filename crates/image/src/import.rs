@@ -1,5 +1,6 @@
 //! Makes an image of one layer out of the files of a root directory.
 
+use registry::configuration::ImageConfig;
 use registry::{Digest, Platform, Reference};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -7,7 +8,6 @@ use time::format_description::well_known::Rfc3339;
 use tokio::io::AsyncRead;
 use tokio_util::io::SyncIoBridge;
 
-use crate::config::ImageConfig;
 use crate::error::Error;
 use crate::image::Image;
 use crate::layers;

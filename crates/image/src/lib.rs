@@ -11,9 +11,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod archive;
-mod changes;
 mod collect;
-mod config;
 mod disk;
 mod embedded;
 mod error;
@@ -36,23 +34,22 @@ mod unpack;
 mod usage;
 
 pub use collect::Watermark;
-pub use config::{Healthcheck, HistoryEntry, ImageConfig};
 pub use error::{Error, ErrorKind};
 pub use image::Image;
 pub use import::Import;
 pub use load::Loaded;
 pub use progress::{Detail, Progress, Pushed, Reporter};
 pub use pull::Distribution;
+pub use registry::configuration::{Healthcheck, HistoryEntry, ImageConfig};
 pub use registry::{Auth, Digest, Login, Platform, Reference};
 pub use remove::{Force, InUse, LabelFilter, Prune, PruneScope, Pruned, Removed};
 pub use store::{Config, Images};
-pub use unpack::Limits;
+pub use unpack::{Limits, decompress};
 pub use usage::{ImageUsage, Usage};
 
 /// The errors behind [`Error`], for those who decide by them.
 pub mod errors {
     pub use crate::archive::Error as ArchiveError;
-    pub use crate::changes::Error as ChangeError;
     pub use crate::disk::Error as DiskError;
     pub use crate::index::Error as IndexError;
     pub use crate::unpack::Error as UnpackError;

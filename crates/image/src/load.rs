@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use futures_util::FutureExt;
+use registry::configuration::ConfigFile;
 use registry::manifest::parse_json;
 use registry::{Digest, Platform, Reference};
 use tokio::io::AsyncRead;
 use tokio_util::io::SyncIoBridge;
 
 use crate::archive::{Found, Spool};
-use crate::config::ConfigFile;
 use crate::disk::{Staging, failed};
 use crate::error::Error;
 use crate::layers::Pin;

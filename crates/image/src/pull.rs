@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
+use registry::configuration::ConfigFile;
 use registry::manifest::{Descriptor, Document, Manifest, media_type_of, parse_json};
 use registry::{Access, Auth, Digest, Download, Login, Platform, Reference, Repository};
 use tokio::sync::mpsc;
 
-use crate::config::ConfigFile;
 use crate::error::Error;
 use crate::image::Image;
 use crate::layers::{self, Layer, Packed, Pin};
@@ -96,7 +96,7 @@ impl Images {
             Document::Manifest(manifest) => {
                 let config = repository.small_blob(&manifest.config).await?;
                 let config: ConfigFile = parse_json("image configuration", &config)?;
-                vec![Image::platform_of(&config)]
+                vec![config.platform()]
             }
         };
         Ok(Distribution {
@@ -124,7 +124,7 @@ impl Images {
         };
         let config = repository.small_blob(&manifest.config).await?;
         let parsed: ConfigFile = parse_json("image configuration", &config)?;
-        let actual = Image::platform_of(&parsed);
+        let actual = parsed.platform();
         if let Some(wanted) = platform.filter(|wanted| !is_chosen && !wanted.accepts(&actual)) {
             let (wanted, actual) = (wanted.to_string(), actual.to_string());
             return Err(Error::OtherPlatform { name: shown, wanted, actual });

@@ -67,11 +67,11 @@ impl Images {
     }
 }
 
+/// What was asked for, what that is, and its name if it was asked for by name.
+type Wanted<'a> = (&'a str, Digest, Option<Reference>);
+
 /// Returns what is to be written: for the name of a repository without a tag, as with Docker, all its tags.
-fn wanted<'a>(
-    tables: &Tables,
-    names: &'a [String],
-) -> Result<Vec<(&'a str, Digest, Option<Reference>)>, Error> {
+fn wanted<'a>(tables: &Tables, names: &'a [String]) -> Result<Vec<Wanted<'a>>, Error> {
     let mut wanted = Vec::new();
     for asked in names {
         let name = asked.parse::<Reference>().ok();

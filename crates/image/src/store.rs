@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, try_join_all};
 use nix::fcntl::{Flock, FlockArg};
+use registry::configuration::ConfigFile;
 use registry::manifest::parse_json;
 use registry::{Digest, Reference};
 use tokio_util::task::TaskTracker;
 
-use crate::config::ConfigFile;
 use crate::disk::{self, failed};
 use crate::error::Error;
 use crate::image::Image;
@@ -249,7 +249,7 @@ impl Images {
             comment: config.comment.clone(),
             docker_version: config.docker_version.clone(),
             os_version: config.os_version.clone(),
-            platform: Image::platform_of(config),
+            platform: config.platform(),
             size_bytes: layers.iter().map(|layer| layer.size_bytes).sum(),
             config: config.config.clone(),
             diff_ids: record.layers.clone(),

@@ -1,4 +1,4 @@
-//! Speaks with registries: names of images, manifests, blobs, credentials.
+//! Speaks with registries, and knows their documents: names of images, manifests, configurations, blobs, credentials.
 //!
 //! A [`Reference`] is a name as Docker reads it, a [`Digest`] names content, a [`Repository`] is one repository of one
 //! registry: it gives and takes documents and blobs. What comes is checked against its digest while it streams by; what
@@ -11,7 +11,9 @@
 mod attempts;
 mod auth;
 mod challenge;
+mod changes;
 mod config;
+pub mod configuration;
 mod connection;
 mod digest;
 mod download;
@@ -37,8 +39,9 @@ pub use reference::Reference;
 pub use repository::Repository;
 pub use upload::{Blob, Content};
 
-/// The errors of reading names, for those who decide by them.
+/// The errors of reading names and instructions, for those who decide by them.
 pub mod errors {
+    pub use crate::changes::Error as ChangeError;
     pub use crate::digest::ParseError as DigestParseError;
     pub use crate::platform::ParseError as PlatformParseError;
     pub use crate::reference::Error as ReferenceError;

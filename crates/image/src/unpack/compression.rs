@@ -9,7 +9,7 @@ use crate::tar_stream::read_fully;
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Returns the plain stream inside, whatever its compression.
-pub(crate) fn decompress<'a>(mut reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub fn decompress<'a>(mut reader: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
     let mut start = vec![0; 6];
     let count = read_fully(&mut reader, &mut start)?;
     start.truncate(count);

@@ -17,7 +17,7 @@ use nix::sys::stat::SFlag;
 use registry::Digest;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::compression::decompress;
+pub use self::compression::decompress;
 pub use self::limits::Limits;
 pub(crate) use self::limits::{Bounded, Counted};
 use self::tree::{Spot, Tree};

@@ -2,40 +2,66 @@
 
 use std::collections::BTreeMap;
 
-use registry::Digest;
-use registry::manifest::null_is_default;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::digest::Digest;
+use crate::manifest::null_is_default;
+use crate::platform::Platform;
 
 /// The configuration document of an image; its digest is the image's id.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct ConfigFile {
+pub struct ConfigFile {
+    /// What the builder noted about it.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) comment: String,
+    pub comment: String,
+    /// The version of Docker it was built with, where it says so.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) docker_version: String,
+    pub docker_version: String,
+    /// The version of the operating system it asks for.
     #[serde(rename = "os.version", default, deserialize_with = "null_is_default")]
-    pub(crate) os_version: String,
+    pub os_version: String,
+    /// When it was built, as RFC 3339.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) created: String,
+    pub created: String,
+    /// Who built it.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) author: String,
+    pub author: String,
+    /// The processor.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) architecture: String,
+    pub architecture: String,
+    /// The operating system.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) os: String,
+    pub os: String,
+    /// The processor's generation.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) variant: String,
+    pub variant: String,
+    /// How containers start.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) config: ImageConfig,
-    pub(crate) rootfs: RootFs,
+    pub config: ImageConfig,
+    /// The layers.
+    pub rootfs: RootFs,
+    /// How the layers came to be, lowest first.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) history: Vec<HistoryEntry>,
+    pub history: Vec<HistoryEntry>,
 }
 
+impl ConfigFile {
+    /// Returns what the image runs on.
+    pub fn platform(&self) -> Platform {
+        Platform {
+            os: self.os.clone(),
+            architecture: self.architecture.clone(),
+            variant: Some(self.variant.clone()).filter(|text| !text.is_empty()),
+        }
+    }
+}
+
+/// The layers of an image.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct RootFs {
+pub struct RootFs {
+    /// Digests of the layers' tar streams, lowest first.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) diff_ids: Vec<Digest>,
+    pub diff_ids: Vec<Digest>,
 }
 
 /// How containers of an image start unless told otherwise.
@@ -147,7 +173,7 @@ fn as_keys<S: serde::Serializer>(keys: &[String], serializer: S) -> Result<S::Ok
 
 #[cfg(test)]
 mod tests {
-    use registry::manifest::parse_json;
+    use crate::manifest::parse_json;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::{Healthcheck, ImageConfig};
+use crate::configuration::{Healthcheck, ImageConfig};
 
 /// Tells which change is not one, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
