@@ -73,7 +73,8 @@ impl Engine {
         self.table().find(wanted)
     }
 
-    pub(crate) fn containers(&self) -> &Containers {
+    /// Returns the processes that containers are.
+    pub fn containers(&self) -> &Containers {
         &self.inner.parts.containers
     }
 

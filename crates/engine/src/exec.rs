@@ -5,7 +5,7 @@ mod sessions;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use container::{ExecPhase, Process, Size, Spec, Streams};
+use container::{ExecStatus, Process, Size, Spec, Streams};
 use container_json::{ExecBody, ExecCreated, ExecInspect, ExecProcess, ExecStart};
 use engine_json::{Channel, Frame};
 use rand::RngCore;
@@ -89,11 +89,10 @@ impl Engine {
         if how.detach {
             process.streams = Streams::default();
         }
-        let stream =
-            containers.exec(&entry.id, &exec.id, &process).await.map_err(|error| not_executed(&error))?;
+        let stream = containers.exec(&entry.id, &exec.id, &process).await.map_err(not_executed)?;
         let pid = match containers.exec_status(&entry.id, &exec.id).await {
-            Ok(ExecPhase::Running { pid }) => pid,
-            Ok(ExecPhase::Starting | ExecPhase::Ended { .. }) | Err(_) => 0,
+            Ok(ExecStatus::Running { pid }) => pid,
+            Ok(ExecStatus::Ended { .. }) | Err(_) => 0,
         };
         self.exec_keep(entry.clone(), exec.clone(), pid);
         let input = if process.streams.stdin {
@@ -157,9 +156,8 @@ impl Engine {
                 return Ok(kept);
             }
             match status {
-                ExecPhase::Starting => self.exec_keep(entry, exec.clone(), 0),
-                ExecPhase::Running { pid } => self.exec_keep(entry, exec.clone(), pid),
-                ExecPhase::Ended { code } => exec.end(code),
+                ExecStatus::Running { pid } => self.exec_keep(entry, exec.clone(), pid),
+                ExecStatus::Ended { code } => exec.end(code),
             }
             return Ok(exec);
         }
@@ -189,6 +187,7 @@ pub(crate) fn process(spec: &Spec, body: &ExecBody) -> Process {
         env,
         cwd: body.working_dir.clone(),
         user: body.user.clone(),
+        groups: spec.groups.clone(),
         tty: body.tty,
         size: body.console_size.map(size),
         privileged: body.privileged,
@@ -234,15 +233,12 @@ fn inspect(exec: &Exec) -> ExecInspect {
     }
 }
 
-/// Says in Docker's words why a command was not executed, and with which code it counts as ended.
-fn not_executed(error: &container::Error) -> (Error, i32) {
-    let (said, code) = match error {
-        container::Error::Command { message, code } => (message.clone(), *code),
-        other => (other.to_string(), NOT_EXECUTED),
-    };
-    let text =
-        format!("OCI runtime exec failed: exec failed: unable to start container process: {said}: unknown");
-    (Error::invalid(text), code)
+/// Says why a command was not executed, and with which code it counts as ended.
+fn not_executed(error: container::Error) -> (Error, i32) {
+    match error {
+        container::Error::Command { message, code } => (Error::invalid(message), code),
+        other => (other.into(), NOT_EXECUTED),
+    }
 }
 
 fn no_such_exec(id: &str) -> Error {
@@ -302,22 +298,5 @@ mod tests {
         assert_eq!((&*ended.process_config.entrypoint, ended.process_config.arguments.len()), ("ls", 2));
         assert_eq!((ended.open_stdin, ended.open_stdout, &*ended.detach_keys), (false, true, "EGE="));
         assert_eq!(command_line(&exec.body), "ls -l /");
-    }
-
-    #[test]
-    fn failures_are_told_in_dockers_words() {
-        let error = container::Error::Command {
-            message: "exec: \"nosuch\": executable file not found in $PATH".into(),
-            code: 127,
-        };
-
-        let (told, code) = not_executed(&error);
-
-        assert_eq!(code, 127);
-        assert_eq!(
-            told.text(),
-            "OCI runtime exec failed: exec failed: unable to start container process: \
-             exec: \"nosuch\": executable file not found in $PATH: unknown"
-        );
     }
 }

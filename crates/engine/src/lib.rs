@@ -51,6 +51,7 @@ pub use files::{Pieces, Putting};
 pub use health::{Health, Probe, Status as HealthStatus};
 pub use inspect::Sizes;
 pub use logs::{Logs, LogsWanted};
+pub use prune::until;
 pub use remove::Removing;
 pub use session::Session;
 pub use stop::Stopping;

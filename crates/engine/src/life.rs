@@ -86,6 +86,9 @@ impl Engine {
                 waited,
             },
         );
+        if again.is_some() {
+            self.note(entry, |record| record.restart_count += 1);
+        }
         // Told before the new state is seen: who waits for that finds the event.
         if exit.oom_killed {
             self.tell(entry, Action::Oom, []);
@@ -140,7 +143,6 @@ impl Engine {
 
     /// Restarts by policy; what cannot be started is left alone, as in Docker.
     async fn restart_now(&self, entry: &Arc<Entry>, waited: Duration) {
-        self.note(entry, |record| record.restart_count += 1);
         // It is the program's own end that counts from here on.
         entry.set_by_hand(ByHand::Untouched);
         if let Err(error) = self.begin(entry, Some(waited)).await {

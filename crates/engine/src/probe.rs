@@ -33,21 +33,18 @@ impl Engine {
         &self,
         entry: &Entry,
         started: Started,
+        check: Option<Check>,
     ) -> Result<Exit, container::Error> {
         let exit = tokio::select! {
             exit = self.containers().wait(&entry.id) => exit,
-            never = self.check_health(entry, started) => match never {},
+            never = self.check_health(entry, started, check) => match never {},
         };
         entry.health.send_modify(Health::end);
         exit
     }
 
-    async fn check_health(&self, entry: &Entry, started: Started) -> Infallible {
-        let config = entry.record().config.clone();
-        let Some(check) = Check::of(config.healthcheck.as_ref(), &config.shell) else {
-            return std::future::pending().await;
-        };
-        entry.health.send_modify(Health::restart);
+    async fn check_health(&self, entry: &Entry, started: Started, check: Option<Check>) -> Infallible {
+        let Some(check) = check else { return std::future::pending().await };
         loop {
             let status = entry.health.borrow().status;
             sleep(check.wait(status, started.at.elapsed().unwrap_or_default())).await;
@@ -142,6 +139,20 @@ async fn listen(stream: &mut UnixStream, output: &mut Output) {
             },
             Err(error) => return tracing::warn!(%error, "the output of a health check is damaged"),
         }
+    }
+}
+
+impl Entry {
+    /// Begins anew with the health of a container that has a check, and returns that.
+    pub(crate) fn begin_health(&self) -> Option<Check> {
+        let check = {
+            let record = self.record();
+            Check::of(record.config.healthcheck.as_ref(), &record.config.shell)
+        };
+        if check.is_some() {
+            self.health.send_modify(Health::restart);
+        }
+        check
     }
 }
 

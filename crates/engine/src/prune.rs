@@ -18,7 +18,7 @@ impl Engine {
     /// Removes containers that do not run; those of tasks are for their services to remove.
     pub async fn prune(&self, filters: Filters) -> Result<ContainersPruned, Error> {
         filters.check(FILTERS).map_err(|error| Error::invalid(error.to_string()))?;
-        let until = until(&filters, now())?;
+        let until = until_at(&filters, now())?;
         let mut pruned = ContainersPruned::default();
         // Taken out first: each removal takes the table for itself.
         let entries = self.table().all();
@@ -49,8 +49,13 @@ fn is_meant(record: &Record, filters: &Filters, until: Option<Time>) -> bool {
         && !is_kept
 }
 
+/// Reads the filter `until`: the time before which something must have been made.
+pub fn until(filters: &Filters) -> Result<Option<Time>, Error> {
+    until_at(filters, now())
+}
+
 /// Reads the time before which containers must have been made: a time, seconds since 1970, or a span before now.
-fn until(filters: &Filters, now: Time) -> Result<Option<Time>, Error> {
+fn until_at(filters: &Filters, now: Time) -> Result<Option<Time>, Error> {
     let text = match filters.values("until") {
         [] => return Ok(None),
         [text] => text,
@@ -100,7 +105,7 @@ mod tests {
         ] {
             let filters = Filters::parse(&format!("{{\"until\":[\"{text}\"]}}")).unwrap();
             let expected = seconds.map(|seconds| Some(Time::from_nanoseconds(seconds * 1_000_000_000)));
-            assert_eq!(until(&filters, now).ok(), expected, "{text}");
+            assert_eq!(until_at(&filters, now).ok(), expected, "{text}");
         }
     }
 

@@ -5,8 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use container_json::{Config, HostConfig, NetworkingConfig};
-use engine_json::Time;
+use engine_json::{Lenient, Time};
+use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::mounts::Mount;
 
@@ -27,10 +29,13 @@ pub(crate) struct Record {
     /// The id of the image, `sha256:…`.
     pub image_id: String,
     /// What runs in it: what the client wrote, and the image's word where it is silent.
+    #[serde(deserialize_with = "as_clients_write")]
     pub config: Config,
     /// What it has of its host, as the client wrote it.
+    #[serde(deserialize_with = "as_clients_write")]
     pub host_config: HostConfig,
     /// Its networks, as the client wrote them.
+    #[serde(deserialize_with = "as_clients_write")]
     pub networking: NetworkingConfig,
     /// What is mounted in it.
     pub mounts: Vec<Mount>,
@@ -145,6 +150,35 @@ impl Record {
     }
 }
 
+/// The types of the API write null for what is empty, which only their own reader takes.
+fn as_clients_write<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(Lenient(Value::deserialize(deserializer)?)).map_err(de::Error::custom)
+}
+
 fn path(folder: &Path, id: &str) -> PathBuf {
     folder.join(id).with_extension(ENDING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let sample = Record::sample("aa11", "web");
+        let failure = Failure { code: 127, text: "gone".to_owned(), at: Time::from_nanoseconds(1) };
+        let stage = Stage::Going { with_volumes: true };
+        let record = Record { stage, origin: Origin::Task, failure: Some(failure), ..sample };
+
+        record.write(folder.path()).unwrap();
+        fs::write(folder.path().join("bb22.tmp"), "{").unwrap();
+        fs::write(folder.path().join("cc33.json"), "{").unwrap();
+
+        assert_eq!(Record::read_all(folder.path()).unwrap(), [record]);
+        assert!(!folder.path().join("bb22.tmp").exists() && folder.path().join("cc33.json").exists());
+        Record::remove(folder.path(), "aa11").unwrap();
+        Record::remove(folder.path(), "aa11").unwrap();
+        assert_eq!(Record::read_all(folder.path()).unwrap(), []);
+    }
 }
