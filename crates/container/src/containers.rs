@@ -16,8 +16,9 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::adoption::{Found, find_shim};
 use crate::entry::{Entry, GONE_DEADLINE, LINES_MAX};
-use crate::keeper::{Link, settle};
+use crate::keeper::settle;
 use crate::log::LogQuery;
 use crate::pausing::{ends, is_paused, release};
 use crate::{Error, Exit, LogLine, Phase, Signal, Spec, Status};
@@ -221,17 +222,19 @@ impl Containers {
             }
         };
         let Launch { spec, place, cgroup } = launch;
-        let (phase, link) = match Link::adopt(&place).await {
-            Ok((link, Message::Started(started))) if is_paused(&cgroup) => {
+        let (phase, link) = match find_shim(&place).await {
+            Found::Shim(link, Message::Started(started)) if is_paused(&cgroup) => {
                 (Phase::Paused(started), Some(link))
             }
-            Ok((link, Message::Started(started))) => (Phase::Running(started), Some(link)),
-            Ok((link, _)) => (Phase::Created, Some(link)),
-            Err(_) => match (place.created().exists(), place.read_started(), place.read_exit()) {
-                (true, None, None) => (Phase::Created, None),
-                (true, ..) | (false, Some(_), _) => (Phase::Exited(settled(&place, &cgroup).await), None),
-                (false, None, _) => return self.discard(place, cgroup).await,
-            },
+            Found::Shim(link, Message::Started(started)) => (Phase::Running(started), Some(link)),
+            Found::Shim(link, _) => (Phase::Created, Some(link)),
+            Found::Nothing(_kept) => {
+                match (place.created().exists(), place.read_started(), place.read_exit()) {
+                    (true, None, None) => (Phase::Created, None),
+                    (true, ..) | (false, Some(_), _) => (Phase::Exited(settled(&place, &cgroup).await), None),
+                    (false, None, _) => return self.discard(place, cgroup).await,
+                }
+            }
         };
         let entry = Entry::new(spec, place, cgroup, phase);
         if let Some(link) = link {

@@ -74,7 +74,7 @@ impl Link {
     }
 }
 
-fn watch_process(pid: i32) -> io::Result<AsyncFd<Pidfd>> {
+pub(crate) fn watch_process(pid: i32) -> io::Result<AsyncFd<Pidfd>> {
     // SAFETY: the value owns its one descriptor and closes it only when it is dropped.
     Ok(unsafe { AsyncFd::register(Pidfd::open(pid)?) }?)
 }

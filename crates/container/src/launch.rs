@@ -12,13 +12,15 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
-use crate::keeper::Link;
+use crate::keeper::{Link, watch_process};
 use crate::{Error, Exit, Spec};
 use shim::place::{self, Launch, Place};
 use shim::talk::{Failure, Message};
 
 /// Far above any start; a shim that takes longer hangs in the kernel.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// What a dead shim has said is read at once, or not at all.
+const LAST_WORDS_DEADLINE: Duration = Duration::from_millis(100);
 
 /// Makes the container's directories.
 pub(crate) fn make_place(launch: &Launch) -> Result<(), Error> {
@@ -114,12 +116,20 @@ pub(crate) async fn ready(born: Born, spec: &Spec, place: &Place) -> Result<Link
     let failed = |doing| Error::io(doing, &place.dir);
     let control = tokio::net::UnixStream::from_std(control).map_err(failed("talk to the shim of"))?;
     let mut stream = BufReader::new(control);
-    let mut line = String::new();
-    let heard = timeout(READY_DEADLINE, stream.read_line(&mut line)).await;
-    let answer = match heard {
-        Ok(Ok(_)) => serde_json::from_str::<Message>(&line).ok(),
-        Ok(Err(_)) | Err(_) => None,
+    let process = watch_process(child.id() as i32).map_err(failed("watch the shim of"))?;
+    let mut line = Vec::new();
+    // A process that the shim had begun when it was killed would keep the connection open.
+    let is_dead = tokio::select! {
+        biased;
+        _ = timeout(READY_DEADLINE, stream.read_until(b'\n', &mut line)) => false,
+        _ = process.readable() => true,
     };
+    if is_dead {
+        // What it said before it ended is there.
+        let _ = timeout(LAST_WORDS_DEADLINE, stream.read_until(b'\n', &mut line)).await;
+    }
+    drop(process);
+    let answer = serde_json::from_slice::<Message>(&line).ok();
     if let Some(Message::Done) = answer {
         return Link::to_child(stream, child).map_err(failed("watch the shim of"));
     }

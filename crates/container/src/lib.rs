@@ -8,6 +8,7 @@
 //! This crate never pulls or unpacks images (it gets layer directories), never configures networks (it gets the
 //! path of a network namespace) and knows no clusters, services or tasks.
 
+mod adoption;
 mod attach;
 mod changes;
 mod check;

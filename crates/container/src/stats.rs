@@ -133,7 +133,7 @@ impl Containers {
         let read = spawn_blocking(move || {
             let cgroups = Cgroups::find(&entry.cgroup)?;
             let networks =
-                if has_network { text(&format!("/proc/{}/net/dev", started.pid)) } else { String::new() };
+                if has_network { text(format!("/proc/{}/net/dev", started.pid)) } else { String::new() };
             Ok(Stats {
                 read_at: SystemTime::now(),
                 cpu: cpu(&cgroups),

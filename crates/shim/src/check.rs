@@ -137,7 +137,7 @@ mod tests {
         let mut spec = Spec { network_namespace: Some("/net".into()), ..Spec::default() };
         spec.sysctls = [(name.to_owned(), "1".to_owned())].into();
         change(&mut spec);
-        assert_eq!(check(&spec).as_ref().map(|()| ()).map_err(String::as_str), expected, "{name}");
+        assert_eq!(check(&spec), expected.map_err(str::to_owned), "{name}");
     }
 
     #[test]

@@ -9,11 +9,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::cgroup::Cgroups;
 use crate::place::{Launch, Place};
 use crate::talk::Message;
-use crate::{kernel, prepare, serve};
+use crate::{hold, kernel, prepare, serve};
+
+/// How long killed processes may take to go away.
+const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Runs the shim process; its last argument is the container's directory and its standard input the connection to
 /// whoever asked for it.
@@ -33,6 +37,9 @@ fn run(args: impl IntoIterator<Item = OsString>) -> io::Result<()> {
     let missing = || io::Error::new(io::ErrorKind::InvalidInput, "no container directory was given");
     let dir = args.into_iter().last().map(PathBuf::from).ok_or_else(missing)?;
     let mut control = detach()?;
+    if !hold::take(io::stderr())? {
+        return Err(io::Error::other("somebody else holds the container"));
+    }
     let launch = Place { dir, socket: PathBuf::new() }.read_launch()?;
 
     let prepared = match prepare::prepare(&launch) {
@@ -45,7 +52,17 @@ fn run(args: impl IntoIterator<Item = OsString>) -> io::Result<()> {
             return say(&mut control, &Message::Failed(failure));
         }
     };
-    serve::serve(launch, prepared, control)
+    let cgroup = launch.cgroup.clone();
+    serve::serve(launch, prepared, control).inspect_err(|_| {
+        // Nobody is left to end what it has prepared.
+        let cleaned = Cgroups::find(&cgroup).and_then(|cgroups| {
+            cgroups.kill(KILL_DEADLINE)?;
+            cgroups.remove()
+        });
+        if let Err(error) = cleaned {
+            eprintln!("clean up {}: {error}", cgroup.display());
+        }
+    })
 }
 
 /// Leaves the session of the parent and frees the standard streams.

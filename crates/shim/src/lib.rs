@@ -21,6 +21,7 @@ mod entry;
 mod exec;
 mod flow;
 mod freezer;
+pub mod hold;
 mod hybrid;
 mod init;
 mod kernel;

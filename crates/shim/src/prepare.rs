@@ -122,7 +122,9 @@ fn build(
     let built = builder.as_init(launch.place.scratch()).with_systemd(false).with_detach(true).build();
     drop((report_end, visit));
     // libcontainer sets the score of whoever calls it, for the container to inherit.
-    fs::write(OOM_SCORE_ADJ, own_score.trim()).map_err(io("set the shim's own score"))?;
+    if let Err(error) = fs::write(OOM_SCORE_ADJ, own_score.trim()) {
+        eprintln!("set the shim's own score back to {}: {error}", own_score.trim());
+    }
     let mut report = fs::File::from(report);
     let container = built.map_err(|error| reported(&mut report).unwrap_or_else(|| setup(chain(&error))))?;
 

@@ -24,7 +24,7 @@ use crate::place::{self, Launch};
 use crate::prepare::{Prepared, reported};
 use crate::recorder::Recorder;
 use crate::talk::{Failure, Message, Request, setup};
-use crate::{Exit, Process, Size, Started, Streams};
+use crate::{Exit, PidSpace, Process, Size, Started, Streams};
 
 /// How long processes that were killed with the container may take to be gone.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
@@ -301,7 +301,8 @@ impl Shim {
 
     /// Ends the further processes with the first one, and writes down how each has ended.
     fn end_others(&mut self) {
-        if self.execs.are_alive() {
+        // Without processes of its own to number, the end of the first one is not that of the others.
+        if self.execs.are_alive() || self.launch.spec.pid != PidSpace::Private {
             for answer in self.execs.kill() {
                 self.deliver(Some(answer));
             }

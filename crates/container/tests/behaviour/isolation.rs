@@ -255,23 +255,11 @@ pub fn symbolic_links_of_an_image_do_not_reach_the_host(host: &Host) {
 }
 
 pub fn network_namespace_is_joined(host: &Host) {
-    let path = host.dir.path().join("net");
-    fs::write(&path, "").unwrap();
-    // A thread of its own makes the namespace, so that this process stays in its own.
-    let pinned = path.clone();
-    std::thread::spawn(move || {
-        use nix::mount::{MsFlags, mount};
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-        let own = format!("/proc/self/task/{}/ns/net", nix::unistd::gettid());
-        mount(Some(own.as_str()), &pinned, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
-    })
-    .join()
-    .unwrap();
+    let path = host.network("own");
     let spec = host.script("net", "ls /sys/class/net; cat /proc/sys/net/ipv4/ip_unprivileged_port_start");
     let sysctls = [("net.ipv4.ip_unprivileged_port_start".to_owned(), "77".to_owned())].into();
 
-    let (_, said) = host.output(&Spec { network_namespace: Some(path.clone()), sysctls, ..spec });
+    let (_, said) = host.output(&Spec { network_namespace: Some(path), sysctls, ..spec });
 
-    nix::mount::umount(&path).unwrap();
     assert_eq!(said, "lo\n77\n");
 }

@@ -38,7 +38,9 @@ pub fn nothing_stops_when_the_daemon_dies(host: &Host) {
         let phase = host.handle().status(&id(number)).unwrap().phase;
         if number % 2 == 1 {
             assert_eq!(host.pid(&id(number)), *pid, "it was stopped");
-            assert_eq!(host.exec_output(&id(number), "stop", &shell("touch /stop")).0, 0);
+            // What it asks for may come before its own end.
+            let code = host.exec_output(&id(number), "stop", &shell("touch /stop")).0;
+            assert!([0, 137].contains(&code), "{code}");
         } else {
             assert!(matches!(phase, Phase::Exited(_)), "{phase:?}");
         }

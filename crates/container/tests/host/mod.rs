@@ -1,5 +1,6 @@
 //! A place of its own for each test: root directory, cgroup parent and one layer with busybox.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +16,12 @@ use tokio::time::timeout;
 /// One test: what it shows, and how.
 pub type Test = (&'static str, fn(&Host));
 
+/// Lists tests by their paths.
+macro_rules! tests {
+    ($($module:ident::$name:ident),* $(,)?) => { &[$((stringify!($name), $module::$name)),*] };
+}
+pub(crate) use tests;
+
 /// Longer than anything here takes on a loaded machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -22,11 +29,14 @@ const APPLETS: &[&str] = &[
     "sh", "cat", "echo", "sleep", "ls", "id", "grep", "touch", "true", "head", "dd", "stat", "stty",
     "unshare",
 ];
+/// Files that hold a network namespace begin like this.
+const NETWORK: &str = "net-";
 const BUSYBOX: &str = "/bin/busybox";
 
 /// Runs the tests whose names contain one of the arguments, or all, and says which failed.
-pub fn run(tests: &[Test]) -> ExitCode {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+pub fn run(tests: &[Test], wanted: impl Iterator<Item = OsString>) -> ExitCode {
+    let wanted = wanted.filter_map(|arg| arg.into_string().ok());
+    let wanted: Vec<String> = wanted.filter(|arg| !arg.starts_with('-')).collect();
     let mut failed = Vec::new();
     if !nix::unistd::geteuid().is_root() || !Path::new(BUSYBOX).exists() {
         eprintln!("these tests make containers: run them as root, with the package busybox-static installed");
@@ -76,6 +86,7 @@ impl Host {
         for status in self.handle().list() {
             self.remove(&status.id);
         }
+        self.leave_networks();
         self.assert_clean();
     }
 
@@ -252,6 +263,31 @@ impl Host {
         status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
     }
 
+    /// Makes a network namespace that lasts as long as the test.
+    pub fn network(&self, name: &str) -> PathBuf {
+        let path = self.dir.path().join(format!("{NETWORK}{name}"));
+        fs::write(&path, "").unwrap();
+        // A thread of its own makes the namespace, so that this process stays in its own.
+        let pinned = path.clone();
+        std::thread::spawn(move || {
+            use nix::mount::{MsFlags, mount};
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            let own = format!("/proc/self/task/{}/ns/net", nix::unistd::gettid());
+            mount(Some(own.as_str()), &pinned, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+        })
+        .join()
+        .unwrap();
+        path
+    }
+
+    fn leave_networks(&self) {
+        for entry in fs::read_dir(self.dir.path()).unwrap().flatten() {
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(NETWORK)) {
+                let _ = nix::mount::umount2(&entry.path(), nix::mount::MntFlags::MNT_DETACH);
+            }
+        }
+    }
+
     pub fn cgroup_parent(&self) -> String {
         cgroup_parent(self.dir.path())
     }
@@ -277,13 +313,14 @@ impl Drop for Host {
             let containers = self.handle();
             let _ = self.runtime.block_on(containers.remove(&status.id, Removal::Forced));
         }
+        self.leave_networks();
         for group in cgroups(&self.cgroup_parent()) {
             let _ = fs::remove_dir(group);
         }
     }
 }
 
-fn config(dir: &Path) -> Config {
+pub fn config(dir: &Path) -> Config {
     Config {
         root: dir.join("root"),
         run: dir.join("run"),
