@@ -54,7 +54,8 @@ pub(crate) struct Birth {
 /// Where the shim's ends of the streams come from.
 enum Source {
     Pipes(Ends),
-    Terminal(Console),
+    /// A terminal, and whose it shall be.
+    Terminal(Console, u32),
 }
 
 /// What is said through the pipe.
@@ -112,7 +113,7 @@ impl Birth {
     pub(crate) fn ends(self) -> io::Result<Ends> {
         let ends = match self.source {
             Source::Pipes(ends) => ends,
-            Source::Terminal(console) => Ends { input: None, output: console.take()?, errors: None },
+            Source::Terminal(console, uid) => Ends { input: None, output: console.take(uid)?, errors: None },
         };
         fs::remove_dir_all(&self.dir)?;
         Ok(ends)
@@ -164,7 +165,7 @@ fn begin(
     let source = if process.tty {
         let console = Console::open(dir).map_err(io("make a terminal socket"))?;
         builder = builder.with_console_socket(Some(console.path()));
-        Source::Terminal(console)
+        Source::Terminal(console, user.uid)
     } else {
         let (ends, inner) = Ends::make(process.streams.stdin, user).map_err(io("make a pipe"))?;
         let Inner { input, output, errors } = inner;

@@ -26,7 +26,7 @@ impl Children {
     pub(crate) fn reap(&self) -> Vec<Ended> {
         // Read first: whoever ends from here on raises the signal again.
         let _ = self.0.read_signal();
-        std::iter::from_fn(|| reap_one(WaitPidFlag::WNOHANG)).collect()
+        std::iter::from_fn(reap_one).collect()
     }
 }
 
@@ -36,14 +36,9 @@ impl AsFd for Children {
     }
 }
 
-/// Waits for all children to end; only for those that were killed.
-pub(crate) fn reap_all() -> Vec<Ended> {
-    std::iter::from_fn(|| reap_one(WaitPidFlag::empty())).collect()
-}
-
-fn reap_one(flags: WaitPidFlag) -> Option<Ended> {
+fn reap_one() -> Option<Ended> {
     loop {
-        match waitpid(None, Some(flags)) {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, code)) => return Some((pid.as_raw(), code)),
             Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid.as_raw(), 128 + signal as i32)),
             Ok(WaitStatus::StillAlive) => return None,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::unistd::{Uid, fchown};
 
 use crate::kernel;
 
@@ -30,8 +31,17 @@ impl Console {
         &self.path
     }
 
-    /// Takes the master side; to be called once the container is made.
-    pub(crate) fn take(self) -> io::Result<OwnedFd> {
+    /// Takes the master side, once the process is made, and gives the terminal to the user it runs as.
+    pub(crate) fn take(self, uid: u32) -> io::Result<OwnedFd> {
+        let master = self.receive()?;
+        if uid != 0 {
+            // Programs open /dev/stdout by its name.
+            fchown(kernel::terminal_of(&master)?, Some(Uid::from_raw(uid)), None)?;
+        }
+        Ok(master)
+    }
+
+    fn receive(self) -> io::Result<OwnedFd> {
         let (stream, _) = self.listener.accept()?;
         fs::remove_file(&self.path)?;
         let mut text = [0u8; 256];

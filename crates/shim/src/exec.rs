@@ -34,12 +34,12 @@ enum Stage {
     Starting(Box<Expected>),
     Running {
         pid: i32,
-        flow: Flow,
+        flow: Box<Flow>,
     },
     /// Others may go on writing into its streams, which are emptied so that they do not wait.
     Ended {
         code: i32,
-        flow: Option<Flow>,
+        flow: Option<Box<Flow>>,
     },
 }
 
@@ -87,8 +87,8 @@ impl Execs {
         self.all.iter().flat_map(|exec| {
             let (birth, flow) = match &exec.stage {
                 Stage::Starting(expected) => (Some(&expected.birth), None),
-                Stage::Running { flow, .. } => (None, Some(flow)),
-                Stage::Ended { flow, .. } => (None, flow.as_ref()),
+                Stage::Running { flow, .. } => (None, Some(&**flow)),
+                Stage::Ended { flow, .. } => (None, flow.as_deref()),
             };
             let birth = birth.map(|birth| (Site::Birth, PollFd::new(birth.as_fd(), PollFlags::POLLIN)));
             let ports = flow.into_iter().flat_map(Flow::ports).map(|(port, fd)| (Site::Flow(port), fd));
@@ -118,7 +118,7 @@ impl Execs {
             match &mut exec.stage {
                 Stage::Running { flow, .. } => flow.sweep(),
                 Stage::Ended { flow, .. } => {
-                    if flow.as_ref().is_some_and(Flow::has_ended) {
+                    if flow.as_ref().is_some_and(|flow| flow.has_ended()) {
                         *flow = None;
                     }
                 }
@@ -196,6 +196,11 @@ impl Execs {
         answers
     }
 
+    /// Takes all for killed that were not reaped.
+    pub(crate) fn end_all(&mut self) {
+        self.all.iter_mut().filter(|exec| !exec.has_ended()).for_each(|exec| exec.end(KILLED));
+    }
+
     fn find(&self, id: &str) -> Option<&Exec> {
         self.all.iter().find(|exec| exec.id == id)
     }
@@ -222,7 +227,7 @@ impl Execs {
             Ok(flow)
         });
         match flow {
-            Ok(flow) => exec.stage = Stage::Running { pid, flow },
+            Ok(flow) => exec.stage = Stage::Running { pid, flow: Box::new(flow) },
             Err(error) => {
                 // Nobody could ever see or end it.
                 let _ = kernel::kill(pid, libc::SIGKILL);

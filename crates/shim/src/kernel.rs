@@ -41,6 +41,15 @@ pub(crate) fn set_window_size(terminal: &impl AsRawFd, size: Size) -> io::Result
     Ok(())
 }
 
+/// Opens the side of a terminal that its processes use, wherever that has its name.
+pub(crate) fn terminal_of(master: &impl AsRawFd) -> io::Result<OwnedFd> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: no memory is passed.
+    let fd = check(c_long::from(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) }))?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
 /// Opens a path as a process with this root directory would, symbolic links included.
 pub(crate) fn open_in_root(root: &File, path: &std::path::Path, flags: c_int) -> io::Result<File> {
     let how = OpenHow::new()

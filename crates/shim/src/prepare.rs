@@ -134,7 +134,7 @@ fn build(
     let ends = match (streams, console) {
         (Some(ends), _) => ends,
         (None, Some(console)) => {
-            let output = console.take().map_err(io("take the terminal"))?;
+            let output = console.take(user.uid).map_err(io("take the terminal"))?;
             Ends { input: None, output, errors: None }
         }
         (None, None) => return Err(setup("the container has no streams")),

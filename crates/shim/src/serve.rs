@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::birth::Home;
 use crate::cgroup::Cgroups;
-use crate::children::{self, Children};
+use crate::children::Children;
 use crate::client::Client;
 use crate::entry::{clean_up, say};
 use crate::exec::{Answer, Execs, Site};
@@ -306,13 +306,13 @@ impl Shim {
             for answer in self.execs.kill() {
                 self.deliver(Some(answer));
             }
-            // They may have children that share nothing with the first process but the cgroups.
             if let Err(error) = self.cgroups.kill(KILL_DEADLINE) {
                 eprintln!("kill what is left of {}: {error}", self.launch.spec.id);
             }
-            for (pid, code) in children::reap_all() {
+            for (pid, code) in self.children.reap() {
                 self.execs.reaped(pid, code);
             }
+            self.execs.end_all();
         }
         let execs = self.execs.list();
         if !execs.is_empty()
