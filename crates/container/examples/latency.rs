@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use container::{Config, Containers, Removal, Spec};
+use container::{Config, Containers, Process, Removal, Spec};
 
 const SINGLE: usize = 200;
 const PARALLEL: usize = 50;
@@ -58,6 +58,7 @@ async fn measure(parallel: usize) {
     print("kill + remove, one at a time", removals);
 
     println!("CPU time of one container's life   {:.2} ms", cpu_seconds() * 1e3 / SINGLE as f64);
+    measure_execs(&containers, &layer).await;
 
     let begin = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
@@ -85,6 +86,39 @@ async fn measure(parallel: usize) {
         // Not every hierarchy has it.
         let _ = std::fs::remove_dir(hierarchy.path().join(&parent));
     }
+}
+
+/// Measures further processes, and how long the shim answers nobody meanwhile.
+async fn measure_execs(containers: &Containers, layer: &Path) {
+    let spec = spec(layer, SINGLE);
+    let process = Process { args: vec!["sleep".into(), "0".into()], ..Process::default() };
+    containers.lay_out(&spec).await.expect("lay out");
+    let begin = Instant::now();
+    containers.start(&spec.id).await.expect("start");
+    println!("start of a container laid out      {:.2} ms", begin.elapsed().as_secs_f64() * 1e3);
+
+    let (mut starts, mut totals, mut silences) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..SINGLE {
+        let id = format!("exec-{number}");
+        let begin = Instant::now();
+        let (made, silence) = tokio::join!(containers.exec(&spec.id, &id, &process), async {
+            // Long enough for the shim to have begun with the process.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let begin = Instant::now();
+            let _ = containers.exec_status(&spec.id, "unknown").await;
+            begin.elapsed()
+        });
+        made.expect("exec");
+        starts.push(begin.elapsed());
+        silences.push(silence);
+        containers.exec_wait(&spec.id, &id).await.expect("wait");
+        totals.push(begin.elapsed());
+    }
+    print("exec, until it runs", starts);
+    print("exec, until it has ended", totals);
+    print("answers of the shim meanwhile", silences);
+    weigh();
+    containers.remove(&spec.id, Removal::Forced).await.expect("remove");
 }
 
 /// Tells the CPU time that this process and all that have ended below it have used.

@@ -171,14 +171,13 @@ impl Keeper {
             tracing::warn!(%error, "reap the shim of {}", self.place.dir.display());
         }
         let News { phase, execs, .. } = &*self.news;
-        // Who waits for a further process finds out on disk how it ended.
-        self.calls.close();
-        if matches!(*phase.borrow(), Phase::Exited(_)) {
-            return execs.send_modify(|count| *count += 1);
+        if !matches!(*phase.borrow(), Phase::Exited(_)) {
+            let (place, cgroup) = (self.place.clone(), self.cgroup.clone());
+            let exit = tokio::task::spawn_blocking(move || settle(&place, &cgroup)).await;
+            phase.send_replace(Phase::Exited(exit.expect("settling does not panic")));
         }
-        let (place, cgroup) = (self.place.clone(), self.cgroup.clone());
-        let exit = tokio::task::spawn_blocking(move || settle(&place, &cgroup)).await;
-        phase.send_replace(Phase::Exited(exit.expect("settling does not panic")));
+        // Who waits for a further process finds out on disk how it ended, for which nobody must be here to be asked.
+        self.calls.close();
         execs.send_modify(|count| *count += 1);
     }
 }

@@ -123,5 +123,6 @@ pub const TESTS: &[Test] = tests![
     streams::terminal_echoes_interrupts_and_has_a_size,
     streams::size_of_a_terminal_is_set_before_the_start,
     streams::container_without_a_log_is_still_heard,
+    streams::terminal_belongs_to_the_user_of_its_process,
     streams::waiting_viewer_sees_the_end_of_a_container_that_cannot_start,
 ];

@@ -10,12 +10,12 @@ const CONTAINERS: usize = 20;
 pub fn nothing_stops_when_the_daemon_dies(host: &Host) {
     let id = |number: usize| format!("c{number}");
     let script =
-        "n=0; while [ ! -e /stop ]; do echo line $n; n=$((n+1)); sleep 0.01; done; echo last $n; exit 7";
+        "n=0; while [ ! -e /stop ]; do echo line $n; n=$((n+1)); sleep 0.05; done; echo last $n; exit 7";
     let _inside = host.runtime.enter();
     let mut open = Vec::new();
     for number in 0..CONTAINERS {
         host.run(&host.shell(&id(number), script));
-        let wait = "while [ ! -e /stop ]; do sleep 0.01; done; exit 8";
+        let wait = "while [ ! -e /stop ]; do sleep 0.05; done; exit 8";
         let process = shell(wait);
         let streams = host.exec(&id(number), "waiting", &process).unwrap();
         let query = LogQuery { follow: true, ..LogQuery::default() };

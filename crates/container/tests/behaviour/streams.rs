@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use container::{Phase, Removal, Size, Spec, Streams};
+use container::{Phase, Process, Removal, Size, Spec, Streams};
 
 use crate::host::{Host, eventually, frames, text_of};
 
@@ -142,4 +142,23 @@ pub fn waiting_viewer_sees_the_end_of_a_container_that_cannot_start(host: &Host)
     assert_eq!(host.read(&mut stream), b"");
     assert_eq!(host.handle().status("never").unwrap().phase, Phase::Created);
     host.runtime.block_on(host.handle().remove("never", Removal::OnlyStopped)).unwrap();
+}
+
+pub fn terminal_belongs_to_the_user_of_its_process(host: &Host) {
+    let user = "web".to_owned();
+    let own = Spec {
+        tty: true,
+        user,
+        ..host.shell("own", "echo mine > /dev/stdout; while :; do sleep 0.02; done")
+    };
+    host.run(&own);
+    host.await_said("own", "mine");
+    let script = "while ! echo mine > $(readlink /proc/self/fd/0); do sleep 0.02; done 2>/dev/null";
+    let args = ["sh", "-c", script].map(String::from).to_vec();
+    let process = Process { args, tty: true, streams: Streams::ALL, ..Process::default() };
+
+    let mut stream = host.exec("own", "e", &process).unwrap();
+
+    host.read_until(&mut stream, "mine\r\n");
+    assert_eq!(host.exec_wait("own", "e"), 0);
 }

@@ -27,7 +27,7 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 
 const APPLETS: &[&str] = &[
     "sh", "cat", "echo", "sleep", "ls", "id", "grep", "touch", "true", "head", "dd", "stat", "stty",
-    "unshare",
+    "readlink", "unshare",
 ];
 /// Files that hold a network namespace begin like this.
 const NETWORK: &str = "net-";
