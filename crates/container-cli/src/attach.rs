@@ -7,7 +7,7 @@ use container_flags::switch;
 use container_json::Inspect;
 
 use crate::lifecycle::route;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, redraw};
 use crate::run::{finish, streams};
 use crate::session::{self, Ended, Ends, Signals};
 
@@ -52,6 +52,7 @@ pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
     let attached = streams(&container.id, &arguments.detach_keys, input);
     let streams = context.engine.hijack(attached, None::<&()>).await?;
     if config.tty && context.console.is_terminal() {
+        redraw(&context.engine, &container.id).await;
         proxy.sizes(&context.engine, format!("/containers/{}", container.id));
     }
     let signals = if proxies_signals { Signals::Container } else { Signals::Client };

@@ -57,9 +57,24 @@ impl Proxy {
     }
 }
 
+/// Lets whatever draws on a container's terminal draw again: a size that is not so, before the one that is.
+pub(crate) async fn redraw(engine: &Engine, container: &str) {
+    if let Some(terminal::Size { rows, columns }) = terminal::size() {
+        let other = terminal::Size { rows: rows.saturating_add(1), columns: columns.saturating_add(1) };
+        tell_size(engine, &format!("/containers/{container}"), other).await;
+    }
+}
+
 /// Tells the size, and claims that it was heard.
 async fn tell(engine: &Engine, path: &str) -> bool {
-    let Some(terminal::Size { rows, columns }) = terminal::size() else { return true };
+    match terminal::size() {
+        Some(size) => tell_size(engine, path, size).await,
+        None => true,
+    }
+}
+
+async fn tell_size(engine: &Engine, path: &str, size: terminal::Size) -> bool {
+    let terminal::Size { rows, columns } = size;
     let route =
         Route::new(format!("{path}/resize")).with("h", rows.to_string()).with("w", columns.to_string());
     engine.act(route).await.is_ok()

@@ -69,6 +69,9 @@ async fn watch(context: &mut Context, arguments: &Arguments) -> Result<()> {
     let latest = Latest::default();
     let mut readers = BTreeMap::new();
     let mut tasks = JoinSet::new();
+    if context.console.is_terminal() {
+        context.console.write("\x1b[2J")?;
+    }
     for draw in 0_u32.. {
         if draw % LOOK_DRAWS == 0 {
             let names = names(&context.engine, arguments).await?;
@@ -101,9 +104,10 @@ async fn watch(context: &mut Context, arguments: &Arguments) -> Result<()> {
             })
             .collect();
         let shown = show(rows, arguments)?;
-        // From the top of the screen, and nothing of the last drawing stays.
+        // From the top of the screen, and nothing of the last drawing stays; clearing it first would flicker.
         let clears = context.console.is_terminal();
-        context.console.write(&if clears { format!("\x1b[H\x1b[2J{shown}") } else { shown })?;
+        let lines = || shown.replace('\n', "\x1b[K\n");
+        context.console.write(&if clears { format!("\x1b[H{}\x1b[J", lines()) } else { shown.clone() })?;
     }
     Ok(())
 }
