@@ -74,7 +74,7 @@ struct DockerManifest {
 }
 
 impl Spool {
-    pub(crate) fn fill(archive: impl Read, directory: Staging, limits: Limits) -> Result<Self, Error> {
+    pub(crate) fn fill(archive: impl Read + Send, directory: Staging, limits: Limits) -> Result<Self, Error> {
         let (packed, count) = Counted::new(archive);
         let plain = decompress(packed).map_err(unpack::Error::from_read)?;
         let plain = Bounded::new(plain, count, limits.archive_bytes_max, limits);

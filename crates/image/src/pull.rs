@@ -214,7 +214,7 @@ impl Images {
     /// Unpacks a layer into its place, if it is the layer it should be.
     pub(crate) fn unpack_layer(
         &self,
-        packed: impl Read,
+        packed: impl Read + Send,
         diff_id: Digest,
         what: &str,
         form: Option<Packed>,

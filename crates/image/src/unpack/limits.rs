@@ -1,8 +1,8 @@
 //! How much an archive may unpack to, and the reader that stops at it.
 
-use std::cell::Cell;
 use std::io::{self, Read};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
 
@@ -40,20 +40,20 @@ impl Default for Limits {
 /// Counts the bytes that pass; shared with whoever compares.
 pub(crate) struct Counted<R> {
     inner: R,
-    count: Rc<Cell<u64>>,
+    count: Arc<AtomicU64>,
 }
 
 impl<R: Read> Counted<R> {
-    pub(crate) fn new(inner: R) -> (Self, Rc<Cell<u64>>) {
-        let count = Rc::new(Cell::new(0));
-        (Self { inner, count: Rc::clone(&count) }, count)
+    pub(crate) fn new(inner: R) -> (Self, Arc<AtomicU64>) {
+        let count = Arc::new(AtomicU64::new(0));
+        (Self { inner, count: Arc::clone(&count) }, count)
     }
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.count.set(self.count.get() + count as u64);
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }
@@ -61,14 +61,14 @@ impl<R: Read> Read for Counted<R> {
 /// Stops an unpacked stream that grows beyond its limits.
 pub(crate) struct Bounded<R> {
     inner: R,
-    packed: Rc<Cell<u64>>,
+    packed: Arc<AtomicU64>,
     unpacked: u64,
     bytes_max: u64,
     limits: Limits,
 }
 
 impl<R: Read> Bounded<R> {
-    pub(crate) fn new(inner: R, packed: Rc<Cell<u64>>, bytes_max: u64, limits: Limits) -> Self {
+    pub(crate) fn new(inner: R, packed: Arc<AtomicU64>, bytes_max: u64, limits: Limits) -> Self {
         Self { inner, packed, unpacked: 0, bytes_max, limits }
     }
 }
@@ -82,7 +82,7 @@ impl<R: Read> Read for Bounded<R> {
         }
         let ratio_max = self.limits.ratio_max;
         if self.unpacked > self.limits.ratio_free_bytes
-            && self.unpacked / ratio_max.max(1) > self.packed.get().max(1)
+            && self.unpacked / ratio_max.max(1) > self.packed.load(Ordering::Relaxed).max(1)
         {
             return Err(io::Error::other(Error::Ratio { ratio_max }));
         }

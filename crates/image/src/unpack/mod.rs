@@ -121,7 +121,7 @@ pub(crate) struct Unpacked {
 ///
 /// `packed` is read to its very end, so that a digest taken over it is complete.
 pub(crate) fn layer(
-    packed: impl Read,
+    packed: impl Read + Send,
     directory: &Path,
     skeleton_path: &Path,
     limits: Limits,
