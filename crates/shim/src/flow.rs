@@ -172,7 +172,8 @@ impl Flow {
     }
 
     fn serve(&mut self, number: usize, happened: PollFlags) {
-        let viewer = &mut self.viewers[number];
+        // The process may have ended since this was seen, and all were let go.
+        let Some(viewer) = self.viewers.get_mut(number) else { return };
         viewer.push();
         if happened.contains(PollFlags::POLLIN) {
             self.hear(number);

@@ -172,6 +172,16 @@ pub fn exec_that_nobody_watches_runs_to_its_end(host: &Host) {
     eventually(|| children().trim() == host.pid("alone").to_string());
 }
 
+pub fn exec_and_its_viewer_go_at_the_same_time(host: &Host) {
+    host.run(&host.script("brief", "sleep 1000"));
+
+    for number in 0..100 {
+        let id = format!("e{number}");
+        drop(host.exec("brief", &id, &shell("exit 0")).unwrap());
+        assert_eq!(host.exec_wait("brief", &id), 0);
+    }
+}
+
 pub fn many_execs_at_once(host: &Host) {
     host.run(&host.script("busy", "n=0; while :; do echo line $n; n=$((n+1)); sleep 0.01; done"));
     let containers = host.handle();

@@ -110,6 +110,7 @@ pub const TESTS: &[Test] = tests![
     exec::exec_has_a_terminal,
     exec::exec_outlives_its_handle_and_its_code_is_kept,
     exec::exec_that_nobody_watches_runs_to_its_end,
+    exec::exec_and_its_viewer_go_at_the_same_time,
     exec::many_execs_at_once,
     rest::container_laid_out_costs_no_process_and_is_found_again,
     rest::stopped_container_is_redefined,
