@@ -18,7 +18,8 @@ fn main() -> ExitCode {
         Some("shim") => container::shim_main(args),
         Some("probe") => probe::main(),
         Some("daemon") => behaviour::leftovers::daemon(args.next().expect("a directory is given").as_ref()),
-        Some("unified") => behaviour::unified::main(args),
+        Some("unified") => behaviour::hierarchies::version_2(args),
+        Some("legacy") => behaviour::hierarchies::version_1(args),
         Some(_) | None => host::run(behaviour::TESTS, std::env::args_os().skip(1)),
     }
 }

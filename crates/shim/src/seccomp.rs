@@ -4,6 +4,7 @@
 //! instructions, where one comparison per call takes over a thousand. That matters at each start, since the
 //! kernel checks, compiles and tabulates the program when it is loaded.
 
+#[rustfmt::skip]
 mod names;
 mod profile;
 #[rustfmt::skip]

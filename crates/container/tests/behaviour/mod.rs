@@ -3,6 +3,7 @@
 mod exec;
 mod figures;
 mod files;
+pub mod hierarchies;
 mod isolation;
 pub mod leftovers;
 mod life;
@@ -14,7 +15,6 @@ mod rest;
 mod restore;
 mod security;
 mod streams;
-pub mod unified;
 
 use crate::host::{Test, tests};
 
@@ -101,7 +101,7 @@ pub const TESTS: &[Test] = tests![
     leftovers::two_hundred_leave_nothing,
     leftovers::shim_killed_at_any_moment_of_a_start_leaves_nothing,
     leftovers::daemon_killed_at_any_moment_leaves_what_the_next_adopts_or_cleans,
-    unified::other_host_works,
+    hierarchies::other_hosts_work,
     exec::exec_is_in_the_container,
     exec::exec_joins_every_cgroup_and_namespace,
     exec::exec_has_the_rights_of_its_container,

@@ -1,6 +1,6 @@
 //! A filter from a profile as Docker's users write them, in JSON.
 //!
-//! Compiling takes a fraction of a millisecond, less than a look into any cache on disk would.
+//! Compiling one with 360 names takes 2 ms without optimisation on a busy machine, which needs no cache on disk.
 
 use std::collections::BTreeMap;
 

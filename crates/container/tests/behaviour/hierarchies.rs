@@ -1,6 +1,6 @@
-//! Containers on a host with version 2 cgroups alone, which this one pretends to be in a mount namespace.
+//! Containers on hosts with cgroups of one version alone, which this one pretends to be in a mount namespace.
 //!
-//! Its version 2 hierarchy has no controllers, since version 1 holds them: what needs one is not tried here.
+//! Where version 1 is mounted, version 2 has no controllers: what needs one is not tried with version 2 alone.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::host::{Host, Test, cgroups, eventually, run, tests};
 const ROOT: &str = "/sys/fs/cgroup";
 
 /// What needs no controllers.
-const TESTS: &[Test] = tests![
+const OF_VERSION_2: &[Test] = tests![
     log::program_runs_and_its_output_is_logged,
     life::exit_code_and_signals_are_reported,
     life::killed_shim_takes_its_container_along,
@@ -34,20 +34,54 @@ const TESTS: &[Test] = tests![
     leftovers::two_hundred_leave_nothing,
 ];
 
-/// Runs this binary again in the pretended host.
-pub fn other_host_works(_: &Host) {
-    let status = Command::new(std::env::current_exe().unwrap()).arg("unified").status().unwrap();
-    assert!(status.success());
+/// What a host with version 1 alone must do as any other.
+const OF_VERSION_1: &[Test] = tests![
+    log::program_runs_and_its_output_is_logged,
+    isolation::limits_are_kept_by_the_cgroup,
+    isolation::container_is_in_its_own_cgroup_everywhere,
+    isolation::devices_are_limited,
+    isolation::out_of_memory_is_reported,
+    security::asked_for_devices_are_there_and_no_others,
+    pausing::paused_container_stands_still_and_goes_on,
+    pausing::pause_is_seen_by_the_next_handle,
+    pausing::paused_container_can_be_stopped_killed_and_removed,
+    pausing::shim_killed_while_paused_takes_its_container_along,
+    pausing::limits_change_while_it_runs,
+    figures::figures_agree_with_the_kernels,
+];
+
+/// Runs this binary again in the pretended hosts.
+pub fn other_hosts_work(_: &Host) {
+    for version in ["unified", "legacy"] {
+        let status = Command::new(std::env::current_exe().unwrap()).arg(version).status().unwrap();
+        assert!(status.success(), "{version}");
+    }
 }
 
 /// Leaves the version 1 hierarchies and runs the tests.
-pub fn main(wanted: impl Iterator<Item = OsString>) -> ExitCode {
-    unshare(CloneFlags::CLONE_NEWNS).unwrap();
-    let (none, private) = (None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE);
-    mount(none, "/", none, private, none).unwrap();
+pub fn version_2(wanted: impl Iterator<Item = OsString>) -> ExitCode {
+    leave_host_mounts();
     umount2(ROOT, MntFlags::MNT_DETACH).unwrap();
-    mount(Some("cgroup2"), ROOT, Some("cgroup2"), MsFlags::empty(), none).unwrap();
-    run(TESTS, wanted)
+    mount(Some("cgroup2"), ROOT, Some("cgroup2"), MsFlags::empty(), None::<&str>).unwrap();
+    run(OF_VERSION_2, wanted)
+}
+
+/// Leaves the version 2 hierarchy and runs the tests.
+pub fn version_1(wanted: impl Iterator<Item = OsString>) -> ExitCode {
+    leave_host_mounts();
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    for row in
+        mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).filter(|row| row[2] == "cgroup2")
+    {
+        umount2(row[1], MntFlags::MNT_DETACH).unwrap();
+    }
+    run(OF_VERSION_1, wanted)
+}
+
+fn leave_host_mounts() {
+    unshare(CloneFlags::CLONE_NEWNS).unwrap();
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
 }
 
 fn figures_agree_with_the_kernels(host: &Host) {
