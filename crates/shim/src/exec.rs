@@ -12,7 +12,7 @@ use crate::talk::{Failure, Message, setup};
 use crate::{ExecStatus, Process, Size, Started, Streams, kernel};
 
 /// How many that have ended are remembered: a check of health each second would fill the memory in months.
-const ENDED_MAX: usize = 256;
+const ENDED_MAX: usize = 100;
 
 /// All further processes of one container, oldest first.
 #[derive(Default)]

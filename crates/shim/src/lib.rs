@@ -1,9 +1,13 @@
 //! The small process beside each container, and what it shares with whoever asked for it.
 //!
 //! [`shim_main`] is its entry: the same binary, executed once per container, which makes the namespaces and the root,
-//! owns the standard streams, writes the log, reaps the process and leaves its exit status on disk. A [`Spec`] says in
-//! plain values what one container is made of; [`talk`] is what is said to a shim and by it; [`place`] is where the
-//! parts of a container lie.
+//! carries the standard streams between the container, its log and those who watch, brings further processes in, reaps
+//! them all and leaves their exit codes on disk. A [`Spec`] says in plain values what one container is made of, a
+//! [`Process`] what is run in it; [`talk`] is what is said to a shim and by it; [`place`] is where the parts of a
+//! container lie.
+//!
+//! `prepare` makes the container, `serve` is its life: a loop over `flow` (streams), `client` (requests), `exec` and
+//! `birth` (further processes).
 //!
 //! This crate never knows more than one container, and nothing of images, names or the Engine API.
 
