@@ -96,6 +96,7 @@ async fn measure_execs(containers: &Containers, layer: &Path) {
     let begin = Instant::now();
     containers.start(&spec.id).await.expect("start");
     println!("start of a container laid out      {:.2} ms", begin.elapsed().as_secs_f64() * 1e3);
+    weigh();
 
     let (mut starts, mut totals, mut silences) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..SINGLE {
@@ -159,15 +160,20 @@ fn print(what: &str, mut times: Vec<Duration>) {
 /// Prints the memory of the shims: this process's children.
 fn weigh() {
     let own = std::process::id();
-    let mut weights = Vec::new();
+    let (mut shares, mut owned) = (Vec::new(), Vec::new());
     for task in std::fs::read_dir(format!("/proc/{own}/task")).expect("read the own tasks").flatten() {
         let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for pid in children.split_whitespace() {
             let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-            let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
-            weights.extend(pss.trim().trim_end_matches(" kB").parse::<u64>());
+            shares.extend(kilobytes(&rollup, "Pss:"));
+            owned.extend(kilobytes(&rollup, "Private_Dirty:"));
         }
     }
-    let sum: u64 = weights.iter().sum();
-    println!("{} shims, {} kB PSS each", weights.len(), sum / (weights.len() as u64).max(1));
+    let each = |all: &[u64]| all.iter().sum::<u64>() / (all.len() as u64).max(1);
+    println!("{} shims, each {} kB PSS, {} kB written to", shares.len(), each(&shares), each(&owned));
+}
+
+fn kilobytes(rollup: &str, name: &str) -> Option<u64> {
+    let value = rollup.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().trim_end_matches(" kB").parse().ok()
 }

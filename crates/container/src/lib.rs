@@ -1,9 +1,10 @@
 //! Runs containers on this host, each under a small shim process of its own.
 //!
-//! [`Containers`] is the handle: it creates, starts, stops, waits for, lists and removes containers, and reads
-//! their logs. A [`Spec`] says in plain values what one container is made of. The process beside each container is the
-//! crate `shim`, re-executed from this binary: it leaves the exit status on disk, so that the process that holds the
-//! handle may die at any time: containers go on, and the next [`Containers::open`] adopts them.
+//! [`Containers`] is the handle: it makes, starts, pauses, stops, lists and removes containers, joins users to their
+//! streams, runs further processes in them, reads their logs and counts what they use. A [`Spec`] says in plain values
+//! what one container is made of, a [`Process`] what runs beside its program. The process beside each container is the
+//! crate `shim`, re-executed from this binary: it owns the streams and leaves the exit status on disk, so that the
+//! process that holds the handle may die at any time: containers go on, and the next [`Containers::open`] adopts them.
 //!
 //! This crate never pulls or unpacks images (it gets layer directories), never configures networks (it gets the
 //! path of a network namespace) and knows no clusters, services or tasks.
