@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::response::Response;
@@ -19,6 +20,10 @@ use crate::engine::Session;
 use crate::request::Version;
 use crate::respond;
 
+/// docker-py reads the head of an answer into a buffer that it throws away, with the output that came along.
+const READS_AHEAD: &str = "docker-sdk-python";
+/// How long such a client has to read the head alone: a hundred times what it takes on an idle machine.
+const PAUSE: Duration = Duration::from_millis(20);
 /// How much output waits for a client that did not ask for an upgrade.
 const WAITING_BYTES_MAX: usize = 64 << 10;
 
@@ -45,6 +50,7 @@ pub(crate) struct Hijack {
     version: Version,
     /// There if the client asks to leave HTTP.
     upgrade: Option<(OnUpgrade, Afterwards)>,
+    pause: Option<Duration>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Hijack {
@@ -54,7 +60,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Hijack {
         let Ok(version) = Version::from_request_parts(parts, state).await;
         let afterwards = parts.extensions.get::<Afterwards>().cloned();
         let upgrade = parts.extensions.remove::<OnUpgrade>().zip(afterwards);
-        Ok(Self { version, upgrade })
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let pause = agent.is_some_and(|agent| agent.starts_with(READS_AHEAD)).then_some(PAUSE);
+        Ok(Self { version, upgrade, pause })
     }
 }
 
@@ -67,7 +75,11 @@ impl Hijack {
             return respond::stream(content_type, output(session));
         };
         afterwards.leave(Box::pin(async move {
-            let talked = match upgrade.await {
+            let upgraded = upgrade.await;
+            if let Some(pause) = self.pause {
+                tokio::time::sleep(pause).await;
+            }
+            let talked = match upgraded {
                 Ok(connection) => session.run(Box::new(TokioIo::new(connection))).await,
                 Err(error) => Err(std::io::Error::other(error)),
             };

@@ -1,8 +1,8 @@
 //! The Docker Engine API over HTTP, on a unix socket and on TCP.
 //!
-//! * [`Engine`] is what it needs of this host; the cluster's verbs come from `control`.
+//! * [`Engine`] is what it needs of this host, in one trait per noun; the cluster's verbs come from `control`.
 //! * [`serve`] answers on one listener.
-//! * `routes` has one file per noun.
+//! * `routes` has one file per noun; `hijack` is how a connection leaves HTTP.
 //!
 //! It never decides anything and keeps no state of its own.
 

@@ -118,10 +118,10 @@ impl Query {
         }
     }
 
-    /// Returns a parameter that is a time; none if it is absent or 0.
+    /// Returns a parameter that is a time; none if it is absent.
     pub fn time(&self, name: &str) -> Result<Option<Time>, ApiError> {
         match self.text(name) {
-            "" | "0" => Ok(None),
+            "" => Ok(None),
             text => Time::from_filter(text, moment::now().into())
                 .map(Some)
                 .map_err(|error| ApiError::bad_request(format!("invalid value for {name:?}: {error}"))),

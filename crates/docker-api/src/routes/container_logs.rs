@@ -16,7 +16,8 @@ pub(super) fn routes() -> Router<App> {
 async fn logs(State(app): State<App>, Name(id): Name, query: Query, version: Version) -> Answer {
     let wanted = ContainerLogs {
         lines: lines_wanted(&query)?,
-        until: query.time("until")?.map(Into::into),
+        // 0 is what clients write for none.
+        until: query.time("until")?.filter(|until| !until.is_zero()).map(Into::into),
         timestamps: query.flag("timestamps"),
         details: query.flag("details"),
     };

@@ -96,9 +96,8 @@ async fn create(
         spec.name = invented_name(&control.view());
     }
     let spec: model::ServiceSpec = spec.try_into()?;
-    let warnings = warnings(&spec);
     let id = control.create_service(spec).await?;
-    let created = json::ServiceCreated { id: id.to_string(), warnings };
+    let created = json::ServiceCreated { id: id.to_string(), warnings: None };
     Ok(respond::json(StatusCode::CREATED, &created))
 }
 
@@ -112,27 +111,20 @@ async fn update(
     let control = app.control()?;
     let based_on = query.version("service")?;
     let id = find::service(&control.current().await?, &id)?.id;
-    let mut updated = json::ServiceUpdated::default();
     match query.text("rollback") {
         "" => {
             let spec: model::ServiceSpec = accepted(spec, version)?.try_into()?;
-            updated.warnings = warnings(&spec);
             control.update_service(id, based_on, spec).await?;
         }
         "previous" => control.rollback_service(id, based_on).await?,
         other => return Err(ApiError::bad_request(format!("unrecognized rollback option {other}"))),
     }
-    Ok(respond::ok(&updated))
+    Ok(respond::ok(&json::ServiceUpdated::default()))
 }
 
 async fn remove(State(app): State<App>, Name(id): Name) -> Answer {
     app.control()?.remove_service(&id).await?;
     Ok(respond::empty())
-}
-
-/// Returns what a client is warned of; none where there is nothing, as Docker has it.
-fn warnings(spec: &model::ServiceSpec) -> Option<Vec<String>> {
-    Some(control::warnings(spec)).filter(|warnings| !warnings.is_empty())
 }
 
 /// Drops what the client's version does not have, and refuses what cannot be honoured.

@@ -114,6 +114,23 @@ async fn what_a_client_sends_before_the_answer_is_not_lost() {
 }
 
 #[tokio::test]
+async fn docker_py_gets_the_head_alone() {
+    let host = host();
+    let mut stream = UnixStream::connect(&host.socket).await.unwrap();
+    let request = "POST /containers/web/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\n\
+                   Upgrade: tcp\r\nUser-Agent: docker-sdk-python/7.1.0\r\nContent-Length: 0\r\n\r\n";
+
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut ahead = vec![0; 8192];
+    let length = timeout(PATIENCE, stream.read(&mut ahead)).await.expect("a head comes").unwrap();
+    let mut rest = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it ends").unwrap();
+
+    assert!(ahead[..length].ends_with(b"\r\n\r\n"), "{:?}", String::from_utf8_lossy(&ahead[..length]));
+    assert_eq!(rest, stdout("hello\n"));
+}
+
+#[tokio::test]
 async fn content_types_tell_frames_from_bytes_by_version() {
     let host = host();
     let attach = async |version: &str, name: &str| {

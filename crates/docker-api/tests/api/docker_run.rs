@@ -235,7 +235,7 @@ async fn what_happened_on_the_host_is_told_with_its_history() {
 
     let all = docker.run(&format!("events --since 100 --until 102 {format}")).await;
     let health =
-        docker.run(&format!("events --since 1 --until 200 --filter event=health_status {format}")).await;
+        docker.run(&format!("events --since 0 --until 200 --filter event=health_status {format}")).await;
     let volumes = docker.run(&format!("events --since 1 --until 200 --filter type=volume {format}")).await;
     let of_web = docker.run(&format!("events --since 101 --until 200 --filter container=web {format}")).await;
 
