@@ -38,7 +38,6 @@ const OF_VERSION_2: &[Test] = tests![
 const OF_VERSION_1: &[Test] = tests![
     log::program_runs_and_its_output_is_logged,
     isolation::limits_are_kept_by_the_cgroup,
-    isolation::container_is_in_its_own_cgroup_everywhere,
     isolation::devices_are_limited,
     isolation::out_of_memory_is_reported,
     security::asked_for_devices_are_there_and_no_others,
