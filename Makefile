@@ -51,7 +51,7 @@ test-kernel: root
 # Stories of users, told on labs of the release binary, with images of real servers.
 test-e2e: root
 	@$(CARGO) xtask image >/dev/null
-	DROVER_BIN="$$($(CARGO) xtask dist)" $(CARGO) test --locked -p tests --no-fail-fast
+	DROVER_BIN="$$($(CARGO) xtask dist --quick)" $(CARGO) test --locked -p tests --no-fail-fast
 
 root:
 	@test "$$(id -u)" = 0 || { echo "error: this makes network namespaces, mounts and containers, which only root may: run it as root" >&2; exit 1; }

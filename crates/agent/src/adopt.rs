@@ -23,7 +23,8 @@ pub(crate) fn adopt(status: &mut TaskStatus, seen: Option<Seen>, now: Timestamp)
             return true;
         }
         Phase::Created => (TaskState::Ready, "prepared", 0),
-        Phase::Running(pid) => (TaskState::Running, "started", pid),
+        // Whether it is well is seen by whoever starts it again, which changes nothing about one that runs.
+        Phase::Running(pid) => (TaskState::Starting, "starting", pid),
         // Its end is seen by whoever waits for it.
         Phase::Exited(_) => (TaskState::Running, "started", 0),
     };
@@ -74,8 +75,8 @@ mod tests {
             (Ready, Some(0), Some(Phase::Created), Ready, false),
             (Starting, Some(0), Some(Phase::Created), Starting, false),
             (Running, Some(7), Some(Phase::Created), Failed, true),
-            (Assigned, None, Some(Phase::Running(7)), Running, true),
-            (Starting, Some(0), Some(Phase::Running(7)), Running, true),
+            (Assigned, None, Some(Phase::Running(7)), Starting, true),
+            (Starting, Some(0), Some(Phase::Running(7)), Starting, true),
             (Running, Some(7), Some(Phase::Running(7)), Running, false),
             (Running, Some(7), Some(Phase::Running(8)), Running, true),
             (Starting, Some(0), Some(exited), Running, true),

@@ -20,6 +20,10 @@ pub(crate) struct Script {
     pub prepare_panics: bool,
     pub start_fails: Option<String>,
     pub wait_fails: Option<String>,
+    /// Whether nothing is known yet of how well a container is.
+    pub is_starting: bool,
+    /// Why a started container is not well.
+    pub unwell: Option<String>,
     pub stop_hangs: bool,
     pub stop_fails: Option<String>,
     pub remove_hangs: bool,
@@ -120,9 +124,15 @@ impl Runtime for Fake {
         let mut state = self.state();
         refused(&state.script.start_fails)?;
         let phase = state.containers.get_mut(&task).expect("only what was prepared is started");
-        assert_eq!(*phase, Phase::Created, "started once");
-        *phase = Phase::Running(42);
+        if *phase == Phase::Created {
+            *phase = Phase::Running(42);
+        }
         Ok(Started { pid: 42, ports: Vec::new() })
+    }
+
+    async fn until_ready(&self, _task: TaskId) -> Result<(), Error> {
+        self.until(|fake| !fake.state().script.is_starting || fake.state().script.unwell.is_some()).await;
+        refused(&self.state().script.unwell)
     }
 
     async fn wait(&self, task: TaskId) -> Result<Exit, Error> {

@@ -105,13 +105,32 @@ impl Runner {
                     container.pid = pid;
                 }
                 self.status.ports = ports;
-                self.report(TaskState::Running, "started", "");
+                self.become_ready(task).await;
             }
+            Err(error) => self.failed_to_start(&error).await,
+        }
+    }
+
+    /// Waits until a started container can do its work, or is not wanted any more.
+    async fn become_ready(&mut self, task: TaskId) {
+        let runtime = self.runtime.clone();
+        let ready = tokio::select! {
+            ready = runtime.until_ready(task) => ready,
+            () = stop_wanted(&mut self.orders) => return,
+        };
+        match ready {
+            Ok(()) => self.report(TaskState::Running, "started", ""),
             Err(error) => {
-                self.release().await;
-                self.report(TaskState::Failed, "starting", &error.message);
+                let order = self.orders.borrow().clone();
+                let _gone_either_way = self.runtime.stop(&order).await;
+                self.failed_to_start(&error).await;
             }
         }
+    }
+
+    async fn failed_to_start(&mut self, error: &Error) {
+        self.release().await;
+        self.report(TaskState::Failed, "starting", &error.message);
     }
 
     async fn watch(&mut self) {

@@ -18,10 +18,14 @@ pub trait Runtime: Send + Sync + 'static {
     /// meanwhile drops this future; what it left is then gone after `stop`, `release` and `remove`.
     async fn prepare(&self, order: &Order) -> Result<String, Error>;
 
-    /// Starts the container that `prepare` made.
+    /// Starts the container that `prepare` made; one that runs goes on.
     async fn start(&self, task: TaskId) -> Result<Started, Error>;
 
-    /// Returns when the task's container has ended; at once, if it already has.
+    /// Returns when the task's container can do its work: at once without a health check, and also when it has
+    /// ended. An error if it turns out not to be well.
+    async fn until_ready(&self, task: TaskId) -> Result<(), Error>;
+
+    /// Returns when the task's container has ended; at once, if it already has. An error if it is not well any more.
     async fn wait(&self, task: TaskId) -> Result<Exit, Error>;
 
     /// Asks the container to stop, and kills it after its grace period. Returns once it has ended.

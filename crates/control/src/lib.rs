@@ -2,7 +2,6 @@
 //!
 //! * [`Control`] has the verbs, on any manager; a follower's proposals go through the leader.
 //! * [`find`] resolves ids, names and id prefixes as Docker does.
-//! * [`warnings`] tells what a spec asks that has no effect.
 //! * [`Error`] is what a user is told, by kind.
 //!
 //! It never decides where or when something runs, and knows neither HTTP nor JSON.
@@ -20,4 +19,3 @@ pub use admission::Admission;
 pub use cluster::{Founding, Rotate, found};
 pub use control::Control;
 pub use error::{Error, Kind};
-pub use unsupported::warnings;

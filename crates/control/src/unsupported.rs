@@ -1,5 +1,4 @@
-//! What a service may ask by Docker's rules and Drover does not do: refused or, where the service
-//! runs all the same, told.
+//! What a service may ask by Docker's rules and Drover does not do.
 
 use model::{Mode, MountKind, Protocol, ServiceSpec};
 
@@ -25,22 +24,14 @@ pub(crate) fn refuse(spec: &ServiceSpec) -> Result<(), Error> {
     }
     for mount in &spec.task.container.mounts {
         match mount.kind {
-            MountKind::Bind(_) | MountKind::Tmpfs(_) => {}
-            MountKind::Volume(_) | MountKind::Image { .. } => {
+            MountKind::Bind(_) | MountKind::Tmpfs(_) | MountKind::Volume(_) => {}
+            MountKind::Image { .. } => {
                 return refused(format!(
-                    "the mount at {} is not supported: services can mount type=bind and type=tmpfs",
+                    "the mount at {} is not supported: mount type=volume, type=bind or type=tmpfs",
                     mount.target
                 ));
             }
         }
     }
     Ok(())
-}
-
-/// Tells what is kept with the service and has no effect.
-pub fn warnings(spec: &ServiceSpec) -> Vec<String> {
-    let check = spec.task.container.healthcheck.as_ref();
-    let is_checked = check.and_then(|check| check.test.first()).is_some_and(|word| word != "NONE");
-    let warning = "health checks are not run: a task counts as healthy once it runs";
-    is_checked.then(|| warning.to_owned()).into_iter().collect()
 }

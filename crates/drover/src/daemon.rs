@@ -9,11 +9,13 @@ use anyhow::{Context, bail};
 use container::Containers;
 use docker_api::Listener;
 use image::Images;
+use network::Network;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use volume::Volumes;
 
 use crate::config::{Config, Listen};
 use crate::embedded;
@@ -96,15 +98,30 @@ async fn assemble(config: &Config) -> anyhow::Result<Engine> {
     })
     .await
     .context("open the containers")?;
+    let (network, volumes) = open_network_and_volumes(config).await?;
+    let parts =
+        engine::Parts { containers, images: images.clone(), volumes, network: network.clone() };
+    let records = engine::Config { root: config.data_root.join("engine") };
+    let engine = engine::Engine::open(records, parts).await.context("take over the containers")?;
     let member = Member::open(Means {
         host: host.clone(),
         images: images.clone(),
-        containers: containers.clone(),
+        engine: engine.clone(),
+        network,
         data_root: config.data_root.clone(),
-        exec_root: config.exec_root.clone(),
     })
     .await?;
-    Ok(Engine { host, data_root: config.data_root.display().to_string(), images, containers, member })
+    Ok(Engine { host, data_root: config.data_root.display().to_string(), images, engine, member })
+}
+
+async fn open_network_and_volumes(config: &Config) -> anyhow::Result<(Network, Volumes)> {
+    let (run, root) = (config.exec_root.join("net"), config.data_root.join("volumes"));
+    let opened = tokio::task::spawn_blocking(move || {
+        let network = Network::open(network::Config::new(run, None)).context("open this host's network")?;
+        let volumes = Volumes::open(&root).context("open the volumes")?;
+        anyhow::Ok((network, volumes))
+    });
+    opened.await.context("open this host's network and volumes")?
 }
 
 async fn listen(addresses: &[Listen]) -> anyhow::Result<Vec<Listener>> {

@@ -29,7 +29,7 @@ enum Command {
     /// Check the laws of the repository
     Tidy,
     /// Build the static release binary and print its path
-    Dist,
+    Dist(dist::Arguments),
     /// Show a cluster of five hosts on this machine, at work and under damage
     Demo(demo::Arguments),
     /// Build the images of tests/images and print the paths of their archives
@@ -42,7 +42,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Tidy => tidy::run(&workspace::root()),
-        Command::Dist => dist::run().map(drop),
+        Command::Dist(arguments) => dist::run(arguments).map(drop),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Image(arguments) => image::run(arguments),
         Command::Bench(bench) => bench::run(bench),

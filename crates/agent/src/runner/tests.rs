@@ -211,6 +211,40 @@ async fn a_container_nobody_can_watch_is_stopped_and_counts_as_failed() {
 }
 
 #[tokio::test]
+async fn a_task_runs_once_it_is_well() {
+    let mut story = Story::begin("1→a assigned");
+    story.fake.script(|script| script.is_starting = true);
+    story.says_all(&UP_TO_RUNNING[..UP_TO_RUNNING.len() - 1]).await;
+
+    story.fake.script(|script| script.is_starting = false);
+
+    story.says_all(&UP_TO_RUNNING[UP_TO_RUNNING.len() - 1..]).await;
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_well_never_ran() {
+    let mut story = Story::begin("1→a assigned");
+    story.fake.script(|script| script.is_starting = true);
+    story.says_all(&UP_TO_RUNNING[..UP_TO_RUNNING.len() - 1]).await;
+
+    story.fake.script(|script| script.unwell = Some("unhealthy container".into()));
+
+    story.says_all(&["failed starting: unhealthy container"]).await;
+    assert!(!matches!(story.fake.phase(story.task), Some(Phase::Running(_))));
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_well_yet_can_be_stopped() {
+    let mut story = Story::begin("1→a assigned");
+    story.fake.script(|script| script.is_starting = true);
+    story.says_all(&UP_TO_RUNNING[..UP_TO_RUNNING.len() - 1]).await;
+
+    story.wish(Shutdown);
+
+    story.says_all(&["shutdown shutdown"]).await;
+}
+
+#[tokio::test]
 async fn a_stop_that_fails_is_told() {
     let mut story = Story::begin("1→a assigned");
     story.says_all(UP_TO_RUNNING).await;

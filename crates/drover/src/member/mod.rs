@@ -15,7 +15,8 @@ use std::sync::Mutex as StdMutex;
 
 use anyhow::Context;
 use consensus::Start;
-use container::Containers;
+use engine::Engine;
+use network::Network;
 use docker_api::{ApiError, LocalState, Membership};
 use identity::{NodeIdentity, Role, Tls};
 use image::Images;
@@ -38,11 +39,11 @@ pub struct Means {
     /// The images.
     pub images: Images,
     /// The containers.
-    pub containers: Containers,
+    pub engine: Engine,
+    /// The networks.
+    pub network: Network,
     /// Where the place in a cluster is kept.
     pub data_root: PathBuf,
-    /// Where namespaces are kept.
-    pub exec_root: PathBuf,
 }
 
 /// This host's place in a cluster.

@@ -6,7 +6,6 @@ use agent::{Agent, Connection, Runtime as _};
 use anyhow::Context;
 use identity::Tls;
 use model::NodeId;
-use network::Network;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -35,17 +34,14 @@ impl Worker {
         place: &Place,
         is_manager: bool,
     ) -> anyhow::Result<Self> {
-        let config = network::Config::new(means.exec_root.join("net"), Some(place.addresses.data_path));
-        let network = tokio::task::spawn_blocking(move || Network::open(config))
-            .await
-            .context("open this host's network")?
-            .context("open this host's network")?;
+        let address = Some(place.addresses.data_path);
+        means.network.set_underlay(address).await.context("give this host's network the node's address")?;
         let runtime = Arc::new(Runtime {
             node,
             host: means.host.clone(),
             images: means.images.clone(),
-            containers: means.containers.clone(),
-            networks: Networks::new(network, means.host.cpus as usize),
+            engine: means.engine.clone(),
+            networks: Networks::new(means.network.clone(), means.host.cpus as usize),
         });
         let config = agent::Config {
             node,
@@ -84,6 +80,6 @@ impl Worker {
                 tracing::warn!(task = %seen.task, %error, "a task's container is not removed");
             }
         }
-        runtime.networks.destroy().await;
+        runtime.networks.leave().await;
     }
 }

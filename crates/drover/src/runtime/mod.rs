@@ -1,14 +1,13 @@
 //! Tasks as real containers: the agent's [`agent::Runtime`] over images, networks and shims.
 
 mod container_spec;
-mod files;
 mod networks;
 
 use std::time::Duration;
 
 use agent::{Exit, LogLine, LogStream, LogsWanted, NetworkState, Order, Phase, RuntimeError, Seen, Started};
 use async_trait::async_trait;
-use container::{Containers, Removal};
+use engine::{Engine, HealthStatus};
 use image::{Images, Reference, Reporter};
 use model::{Description, PublishMode, PublishedPort, TaskId};
 use network::{Attachment, HostPort, OverlayAddress, mac_of};
@@ -33,7 +32,7 @@ pub struct Runtime {
     /// The images.
     pub images: Images,
     /// The containers.
-    pub containers: Containers,
+    pub engine: Engine,
     /// The networks and published ports.
     pub networks: Networks,
 }
@@ -49,48 +48,57 @@ impl agent::Runtime for Runtime {
         let id = container_id(order.task.id);
         let image = self.image(&order.spec.task.container.image).await?;
         let attached = self.attach(&id, order).await?;
-        let made = container_spec::of(&container_spec::Given {
+        let task = container_spec::of(container_spec::Given {
             order,
             id: &id,
-            image: &image,
+            image,
             host: &self.host,
             node: self.node,
-            attached: &attached,
+            attached,
         });
-        let created = match made {
-            Ok(spec) => self.containers.create(&spec).await.map_err(|error| explain(&error)),
-            Err(reason) => Err(RuntimeError::new(reason)),
-        };
-        if let Err(error) = created {
+        if let Err(error) = self.engine.prepare_task(task).await {
             self.release(order.task.id).await;
-            return Err(error);
+            return Err(explain(&error));
         }
         Ok(id)
     }
 
     async fn start(&self, task: TaskId) -> Result<Started, RuntimeError> {
         let id = container_id(task);
-        let started = self.containers.start(&id).await.map_err(|error| explain(&error))?;
+        let started = self.engine.start_task(&id).await.map_err(|error| explain(&error))?;
         let attached = self.networks.attached(&id);
         let ports =
             attached.map(|attached| attached.host_ports.iter().map(published).collect()).unwrap_or_default();
         Ok(Started { pid: u32::try_from(started.pid).unwrap_or(0), ports })
     }
 
+    async fn until_ready(&self, task: TaskId) -> Result<(), RuntimeError> {
+        tokio::select! {
+            well = self.well(task, &[HealthStatus::None, HealthStatus::Healthy]) => well,
+            _ended = self.ended(task) => Ok(()),
+        }
+    }
+
     async fn wait(&self, task: TaskId) -> Result<Exit, RuntimeError> {
-        let exit = self.containers.wait(&container_id(task)).await.map_err(|error| explain(&error))?;
-        exit_of(exit)
+        tokio::select! {
+            exit = self.ended(task) => exit_of(exit?),
+            unwell = self.well(task, &[]) => match unwell {
+                Err(error) => Err(error),
+                Ok(()) => exit_of(self.ended(task).await?),
+            },
+        }
     }
 
     async fn stop(&self, order: &Order) -> Result<Exit, RuntimeError> {
         let id = container_id(order.task.id);
-        if self.containers.status(&id).is_err() {
+        let containers = self.engine.containers();
+        if containers.status(&id).is_err() {
             return Ok(Exit { code: 0, out_of_memory: false });
         }
         let spec = &order.spec.task.container;
         let grace = spec.stop_grace_period.unwrap_or(model::ContainerSpec::STOP_GRACE_DEFAULT);
         // The signal is part of the container, where prepare put it.
-        let exit = self.containers.stop(&id, None, grace).await.map_err(|error| explain(&error))?;
+        let exit = containers.stop(&id, None, grace).await.map_err(|error| explain(&error))?;
         Ok(Exit { code: exit.code, out_of_memory: exit.oom_killed })
     }
 
@@ -99,19 +107,21 @@ impl agent::Runtime for Runtime {
     }
 
     async fn remove(&self, task: TaskId) -> Result<(), RuntimeError> {
-        let id = container_id(task);
-        if self.containers.status(&id).is_err() {
-            return Ok(());
-        }
-        self.containers.remove(&id, Removal::Forced).await.map_err(|error| explain(&error))
+        self.engine.remove_task(&container_id(task)).await.map_err(|error| explain(&error))
     }
 
     async fn seen(&self) -> Result<Vec<Seen>, RuntimeError> {
-        let found = self.containers.list().into_iter().filter_map(|status| {
+        let found = self.engine.containers().list().into_iter().filter_map(|status| {
+            // Anybody may give a container such a label; the id is that of the task only here.
             let task = status.labels.get(TASK_LABEL)?.parse().ok()?;
+            if container_id(task) != status.id {
+                return None;
+            }
             let phase = match status.phase {
                 container::Phase::Created => Phase::Created,
-                container::Phase::Running(started) => Phase::Running(u32::try_from(started.pid).unwrap_or(0)),
+                container::Phase::Running(started) | container::Phase::Paused(started) => {
+                    Phase::Running(u32::try_from(started.pid).unwrap_or(0))
+                }
                 container::Phase::Exited(exit) => {
                     Phase::Exited(Exit { code: exit.code, out_of_memory: exit.oom_killed })
                 }
@@ -125,7 +135,7 @@ impl agent::Runtime for Runtime {
         let LogsWanted { follow, stdout, stderr, since, tail } = wanted;
         let since = since.map(clock::system_time);
         let query = container::LogQuery { follow, tail, since, stdout, stderr };
-        let lines = self.containers.logs(&container_id(task), query).map_err(|error| explain(&error))?;
+        let lines = self.engine.containers().logs(&container_id(task), query).map_err(|error| explain(&error))?;
         let lines = futures_util::stream::unfold(lines, |mut lines| async move {
             let line = lines.recv().await?;
             let stream = match line.stream {
@@ -148,6 +158,24 @@ impl agent::Runtime for Runtime {
 }
 
 impl Runtime {
+    async fn ended(&self, task: TaskId) -> Result<container::Exit, RuntimeError> {
+        self.engine.wait_task(&container_id(task)).await.map_err(|error| explain(&error))
+    }
+
+    /// Waits until a container's health is one of those given; an error if it is not well.
+    async fn well(&self, task: TaskId, enough: &[HealthStatus]) -> Result<(), RuntimeError> {
+        let id = container_id(task);
+        let mut health = self.engine.watch_health(&id).map_err(|error| explain(&error))?;
+        let is_told =
+            |status: HealthStatus| status == HealthStatus::Unhealthy || enough.contains(&status);
+        let told = health.wait_for(|health| is_told(health.status)).await.map(|health| health.status);
+        match told {
+            Ok(HealthStatus::Unhealthy) => Err(RuntimeError::new("unhealthy container")),
+            // Without a health any more, the container's end is what there is to wait for.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Finds an image, or fetches it.
     async fn image(&self, name: &str) -> Result<image::Image, RuntimeError> {
         if let Some(image) = self.images.find(name) {

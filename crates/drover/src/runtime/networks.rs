@@ -86,13 +86,13 @@ impl Networks {
         Ok(())
     }
 
-    /// Takes all networks and published ports away.
-    pub async fn destroy(&self) {
+    /// Takes all networks and published ports of the cluster away.
+    pub async fn leave(&self) {
         if let Some(ingress) = self.ingress.lock().await.take() {
             ingress.shutdown(Duration::ZERO).await;
         }
         self.in_force.send_replace(BTreeSet::new());
-        if let Err(error) = self.network.destroy().await {
+        if let Err(error) = self.network.leave().await {
             tracing::warn!(error = causes::written(&error), "networks are not taken away whole");
         }
     }

@@ -40,6 +40,10 @@ impl Runtime for Host {
         Ok(Started { pid: 42, ports: Vec::new() })
     }
 
+    async fn until_ready(&self, _task: TaskId) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
     async fn wait(&self, task: TaskId) -> Result<Exit, RuntimeError> {
         loop {
             let changed = self.changed.notified();

@@ -108,7 +108,7 @@ fn watch(setting: &Setting) -> Result<()> {
     require_root()?;
     let drover = match &setting.drover {
         Some(path) => std::fs::canonicalize(path).with_context(|| format!("find {}", path.display()))?,
-        None => dist::run()?,
+        None => dist::run(dist::Arguments::default())?,
     };
     let ground = Ground::new()?;
     let mut own = Command::new(std::env::current_exe().context("find this program")?);

@@ -72,7 +72,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     require_root()?;
     let drover = match arguments.drover {
         Some(path) => std::fs::canonicalize(&path).with_context(|| format!("find {}", path.display()))?,
-        None => dist::run()?,
+        None => dist::run(dist::Arguments::default())?,
     };
     let mut cluster = Cluster::new(drover, arguments.name);
     let began = Instant::now();
