@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod container_verbs;
 mod daemon_restart;
 mod docker_client;
+mod exercises;
 mod first_steps;
 mod lab_itself;
 mod leader_dies;
 mod limits_and_stop;
+mod live_restore;
 mod partition;
 mod pending_reasons;
 mod registry;

@@ -1,17 +1,17 @@
 //! Making containers.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use container_json::{Config, CreateBody, Created, HostConfig};
 use engine_json::Time;
 use image::Image;
-use rand::RngCore;
 
 use crate::check::{self, NetworkMode};
 use crate::engine::{blocking, now};
 use crate::events::Action;
+use crate::exec::new_id;
 use crate::life::Life;
 use crate::mounts::{self, Making, Mount, Source};
 use crate::record::{Origin, Record, Stage};
@@ -47,7 +47,7 @@ impl Engine {
         let written = config.image.clone();
         let config = complete(spec::merge(config, &image.config)?, &host_config, &id)?;
         let record = Record {
-            mounts: self.wanted_mounts(&config, &host_config).map_err(not_the_image)?,
+            mounts: named(self.wanted_mounts(&config, &host_config).map_err(not_the_image)?),
             name: String::new(),
             id,
             created: now(),
@@ -73,12 +73,18 @@ impl Engine {
     async fn make(&self, name: Option<&str>, mut record: Record, image: &Image) -> Result<Created, Error> {
         record.name = self.table().claim(name, &record.id)?;
         let entry = Arc::new(Entry::new(record, Life::default()));
-        match self.make_parts(&entry, image).await {
-            Ok(warnings) => {
-                self.note(&entry, |record| record.stage = Stage::Whole);
-                self.table().insert(entry.clone());
+        let made = self.make_parts(&entry, image).await;
+        if made.is_ok() {
+            self.note(&entry, |record| record.stage = Stage::Whole);
+            self.table().insert(entry.clone());
+        }
+        // From here on the table tells whose they are.
+        let record = entry.record().clone();
+        self.release_volumes(&record, making(&record.id)).await;
+        match made {
+            Ok(()) => {
                 self.tell(&entry, Action::Create, []);
-                Ok(Created { id: entry.id.clone(), warnings })
+                Ok(Created { id: entry.id.clone(), warnings: Vec::new() })
             }
             Err(error) => {
                 self.discard(&entry, true).await;
@@ -87,54 +93,47 @@ impl Engine {
         }
     }
 
-    async fn make_parts(&self, entry: &Entry, image: &Image) -> Result<Vec<String>, Error> {
+    async fn make_parts(&self, entry: &Entry, image: &Image) -> Result<(), Error> {
         let record = entry.record().clone();
         record.write(&self.inner.config.root).map_err(|error| Error::internal(&error))?;
-        let (engine, mut mounts) = (self.clone(), record.mounts.clone());
-        let made = blocking(move || {
-            let made = engine.make_volumes(&mut mounts);
-            (made, mounts)
-        });
-        let (made, mounts) = made.await;
-        // Also after a failure: what was made for it has its name there.
-        self.note(entry, |record| record.mounts = mounts);
-        let points = made?;
-        let record = entry.record().clone();
+        let points = self.make_mounts(record.mounts.clone(), making(&record.id)).await?;
         let spec = decide_unreached(&record, image, &points, Mounts::Left)?;
         self.containers().lay_out(&spec).await?;
         if record.mounts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         self.fill(&record).await?;
         let spec = decide_unreached(&record, image, &points, Mounts::Included)?;
-        self.containers().redefine(&spec).await?;
-        Ok(Vec::new())
+        Ok(self.containers().redefine(&spec).await?)
     }
 
-    /// Makes missing volumes and sources of binds; returns where the volumes are.
-    pub(crate) fn make_volumes(
+    /// Makes missing volumes and sources of binds, and takes all volumes into use; returns where they are.
+    pub(crate) async fn make_mounts(
         &self,
-        mounts: &mut [Mount],
-    ) -> Result<BTreeMap<String, std::path::PathBuf>, Error> {
-        let mut points = BTreeMap::new();
-        for mount in mounts {
-            match &mut mount.source {
-                Source::Bind { path, is_made, .. } => make_source(path, *is_made)?,
-                Source::Tmpfs { .. } => {}
-                Source::Volume { name, making, .. } => {
-                    let Making { driver, options, labels } = making.clone();
-                    let wanted = Some(name.clone()).filter(|name| !name.is_empty());
-                    let creation = volume::Creation { name: wanted, driver, options, labels };
-                    let volume = self.make_volume(creation)?;
-                    name.clone_from(&volume.name);
-                    points.insert(volume.name, volume.mount_point);
+        mounts: Vec<Mount>,
+        user: String,
+    ) -> Result<BTreeMap<String, PathBuf>, Error> {
+        let engine = self.clone();
+        blocking(move || {
+            let mut points = BTreeMap::new();
+            for mount in mounts {
+                match mount.source {
+                    Source::Bind { path, is_made, .. } => make_source(&path, is_made)?,
+                    Source::Tmpfs { .. } => {}
+                    Source::Volume { name, making, .. } => {
+                        let Making { driver, options, labels } = making;
+                        let creation = volume::Creation { name: Some(name), driver, options, labels };
+                        let volume = engine.make_volume(creation)?;
+                        points.insert(volume.name.clone(), engine.volumes().acquire(&volume.name, &user)?);
+                    }
                 }
             }
-        }
-        Ok(points)
+            Ok(points)
+        })
+        .await
     }
 
-    /// Gives empty volumes what the image has at their paths.
+    /// Gives empty volumes what the image has at their paths; they are in use already.
     pub(crate) async fn fill(&self, record: &Record) -> Result<(), Error> {
         let volumes: Vec<(String, String)> = record
             .mounts
@@ -149,15 +148,11 @@ impl Engine {
         if volumes.is_empty() {
             return Ok(());
         }
-        // A user of its own: the run may have the volume already.
-        let (engine, user) = (self.clone(), format!("{}/fill", record.id));
+        let engine = self.clone();
         let filled = move |root: &std::fs::File| -> Result<(), Error> {
             let root = archive::Root::of(root).map_err(|error| Error::internal(&error))?;
             for (name, target) in &volumes {
-                engine.volumes().acquire(name, &user)?;
-                let filled = engine.volumes().fill(name, &root, Path::new(target));
-                engine.volumes().release(name, &user)?;
-                filled?;
+                engine.volumes().fill(name, &root, Path::new(target))?;
             }
             Ok(())
         };
@@ -207,7 +202,7 @@ enum Mounts {
 fn decide_unreached(
     record: &Record,
     image: &Image,
-    volumes: &BTreeMap<String, std::path::PathBuf>,
+    volumes: &BTreeMap<String, PathBuf>,
     mounts: Mounts,
 ) -> Result<container::Spec, Error> {
     let bare = match mounts {
@@ -225,6 +220,11 @@ fn decide_unreached(
     })
 }
 
+/// Returns who uses the volumes of a container that is being made, and is in no table yet.
+fn making(id: &str) -> String {
+    format!("{id}/making")
+}
+
 /// Clients take what is not found for the image, and would fetch that again.
 fn not_the_image(error: Error) -> Error {
     if error.kind() == Kind::NotFound { Error::new(Kind::Invalid, error.text()) } else { error }
@@ -237,10 +237,17 @@ fn tagged(name: &str) -> String {
     if last.contains([':', '@']) || is_id { name.to_owned() } else { format!("{name}:latest") }
 }
 
-fn new_id() -> String {
-    let mut bytes = [0; 32];
-    rand::rng().fill_bytes(&mut bytes);
-    hex::encode(bytes)
+/// Makes up names for volumes that were given none, so that the record knows them before they are there.
+pub(crate) fn named(mut mounts: Vec<Mount>) -> Vec<Mount> {
+    for mount in &mut mounts {
+        if let Source::Volume { name, making, .. } = &mut mount.source
+            && name.is_empty()
+        {
+            *name = new_id();
+            making.labels.insert(volume::ANONYMOUS_LABEL.to_owned(), String::new());
+        }
+    }
+    mounts
 }
 
 /// Gives the container its name as a host where it has one of its own.

@@ -184,6 +184,12 @@ impl Subject {
         Subject { kind: Kind::Network, id: id.to_owned(), attributes }
     }
 
+    /// Adds attributes.
+    pub(crate) fn with(mut self, more: Vec<(&str, String)>) -> Subject {
+        self.attributes.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        self
+    }
+
     /// All containers, images, volumes or networks at once, as a clean-up names them.
     pub fn pruned(of: Pruned) -> Subject {
         let kind = match of {

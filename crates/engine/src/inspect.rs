@@ -19,7 +19,7 @@ use crate::table::Entry;
 use crate::{Engine, Error, ports, spec, state};
 
 /// The ids of the networks that every host has.
-const NETWORK_IDS: &[(&str, &str)] = &[
+pub(crate) const NETWORK_IDS: &[(&str, &str)] = &[
     ("bridge", "b21d9e0000000000000000000000000000000000000000000000000000000001"),
     ("host", "b21d9e0000000000000000000000000000000000000000000000000000000002"),
     ("none", "b21d9e0000000000000000000000000000000000000000000000000000000003"),

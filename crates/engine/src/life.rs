@@ -11,6 +11,7 @@ use crate::events::{Action, Subject};
 use crate::record::{Origin, Record};
 use crate::restart::{self, ByHand, Policy};
 use crate::table::Entry;
+use crate::taken::Run;
 
 /// Where a container is in its life, for all who wait for a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,6 +76,7 @@ impl Engine {
         let turn = entry.turn.lock().await;
         let record = entry.record().clone();
         self.leave(&record).await;
+        self.tell_taken(&record, Run::HasEnded);
         let ran = exit.finished_at.duration_since(started.at).unwrap_or_default();
         let again = restart::after_exit(
             record.policy(),

@@ -17,6 +17,7 @@ use crate::record::{Failure, Origin, Record};
 use crate::restart::ByHand;
 use crate::spec::{self, Given, HostFiles, Reach};
 use crate::table::Entry;
+use crate::taken::Run;
 use crate::{Engine, Error, Kind, ports};
 
 /// What a container exits with that could not be started for any other reason than its program.
@@ -79,6 +80,7 @@ impl Engine {
                 });
                 entry.life.send_modify(|life| life.step = Step::Running);
                 self.keep(entry.clone(), started, waited);
+                self.tell_taken(&record, Run::Begins);
                 self.tell(entry, Action::Start, []);
                 Ok(())
             }
@@ -214,16 +216,21 @@ impl Engine {
         {
             tracing::warn!(container = record.id, %error, "a container's network is not taken away");
         }
+        self.release_volumes(record, record.id.clone()).await;
+    }
+
+    /// Says that a user needs the volumes of a container no more.
+    pub(crate) async fn release_volumes(&self, record: &Record, user: String) {
         let volumes: Vec<String> =
             record.mounts.iter().filter_map(|mount| mount.volume()).map(str::to_owned).collect();
         if volumes.is_empty() {
             return;
         }
-        let (engine, id) = (self.clone(), record.id.clone());
+        let engine = self.clone();
         blocking(move || {
             for name in volumes {
-                if let Err(error) = engine.volumes().release(&name, &id) {
-                    tracing::warn!(container = id, %error, "a volume is not released");
+                if let Err(error) = engine.volumes().release(&name, &user) {
+                    tracing::warn!(user, %error, "a volume is not released");
                 }
             }
         })

@@ -11,6 +11,7 @@ use engine_json::Time;
 use image::Image;
 use network::Attached;
 
+use crate::create::named;
 use crate::engine::{blocking, json_time, now};
 use crate::events::Action;
 use crate::life::{Life, Step};
@@ -55,10 +56,10 @@ impl Engine {
         if config.hostname.is_empty() {
             config.hostname = id.chars().take(12).collect();
         }
+        let wanted = mounts::wanted(&config, &host_config, &[])?;
         self.table().claim(Some(&name), &id)?;
         let record = Record {
-            mounts: mounts::wanted(&config, &host_config, &[])
-                .inspect_err(|_| self.table().release(&name))?,
+            mounts: named(wanted),
             id,
             name,
             created: now(),
@@ -90,22 +91,18 @@ impl Engine {
         }
     }
 
-    /// Makes what was decided. The record is written last: a container without one never ran, and is not missed.
+    /// Makes what was decided. The record is written last: a container without one never ran, and is not missed; only
+    /// volumes without names would be.
     async fn prepare_parts(&self, entry: &Entry, layers: Vec<PathBuf>, reach: Reach) -> Result<(), Error> {
         let record = entry.record().clone();
-        let (engine, mut mounts) = (self.clone(), record.mounts.clone());
-        let id = record.id.clone();
-        let (mounts, points, host) = blocking(move || {
-            let points = engine.make_volumes(&mut mounts);
-            // In use from here on, as the first process is made at once.
-            for name in mounts.iter().filter_map(|mount| mount.volume()) {
-                engine.volumes().acquire(name, &id)?;
-            }
-            Ok::<_, Error>((mounts, points?, HostFiles::read()))
-        })
-        .await?;
-        entry.record().mounts.clone_from(&mounts);
-        let record = Record { mounts, ..record };
+        let write =
+            |record: &Record| record.write(&self.inner.config.root).map_err(|error| Error::internal(&error));
+        if !record.mounts.is_empty() {
+            write(&Record { stage: Stage::Making, ..record.clone() })?;
+        }
+        // In use from here on, as the first process is made at once.
+        let points = self.make_mounts(record.mounts.clone(), record.id.clone()).await?;
+        let host = blocking(HostFiles::read).await;
         let decide = |record: &Record, reach: Reach| {
             let layers = layers.clone();
             spec::decide(&Given {
@@ -126,7 +123,7 @@ impl Engine {
         } else {
             self.containers().create(&decide(&record, reach)?).await?;
         }
-        record.write(&self.inner.config.root).map_err(|error| Error::internal(&error))
+        write(&record)
     }
 
     /// Starts the container of a task.

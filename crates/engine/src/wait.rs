@@ -17,24 +17,6 @@ pub enum Condition {
     Removed,
 }
 
-/// A condition nobody knows, in Docker's words.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid condition: \"{0}\"")]
-pub struct UnknownCondition(String);
-
-impl std::str::FromStr for Condition {
-    type Err = UnknownCondition;
-
-    fn from_str(text: &str) -> Result<Condition, UnknownCondition> {
-        match text {
-            "" | "not-running" => Ok(Condition::NotRunning),
-            "next-exit" => Ok(Condition::NextExit),
-            "removed" => Ok(Condition::Removed),
-            unknown => Err(UnknownCondition(unknown.to_owned())),
-        }
-    }
-}
-
 impl Engine {
     /// Begins to wait: what happens after this call is seen. The future gives the exit code.
     pub fn wait(
@@ -93,7 +75,6 @@ mod tests {
             let life = Life { step, ends, exit_code: 0 };
             assert_eq!(is_met(condition, &begun, &life), expected, "{condition:?} {begun:?} {life:?}");
         }
-        assert_eq!("often".parse::<Condition>().unwrap_err().to_string(), "invalid condition: \"often\"");
     }
 
     #[tokio::test]

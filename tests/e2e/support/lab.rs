@@ -98,7 +98,8 @@ impl Lab {
         self.program(host, "docker", words)
     }
 
-    fn program(&self, host: &str, program: &str, words: &str) -> Said {
+    /// Runs a program on a host; the words are split as a shell does, with single quotes.
+    pub fn program(&self, host: &str, program: &str, words: &str) -> Said {
         let words = split(words);
         let argv: Vec<&str> = [program].into_iter().chain(words.iter().map(String::as_str)).collect();
         self.run(host, &argv)

@@ -2,6 +2,7 @@
 
 mod archive;
 mod behind;
+mod client;
 mod lab;
 mod load;
 mod running;
@@ -10,6 +11,7 @@ mod service;
 mod wait;
 
 pub use archive::{box_archive, broken_archives};
+pub use client::Client;
 pub use lab::{Lab, turn};
 pub use load::{Load, answers, ask};
 pub use running::Running;

@@ -27,10 +27,10 @@ pub fn who_attaches_before_the_start_hears_everything(host: &Host) {
     host.start("box");
 
     assert_eq!(host.block_on(ended), 0);
-    let said = client.to_end();
+    let said = client.heard_to_end();
     assert!(said.contains("first\n") && said.contains("second\n"), "{said:?}");
     let told: Vec<_> = std::iter::from_fn(|| listener.next_past()).map(|event| event.action).collect();
-    assert_eq!(told, ["attach", "start", "die"]);
+    assert_eq!(told, ["attach", "connect", "start", "disconnect", "die"]);
 }
 
 pub fn earlier_output_comes_first(host: &Host) {
@@ -44,8 +44,8 @@ pub fn earlier_output_comes_first(host: &Host) {
     let how = container_json::ExecStart { detach: true, ..container_json::ExecStart::default() };
     host.block_on(host.engine().exec_start(&go, how)).unwrap();
 
-    assert_eq!(past.to_end(), "before\n");
-    assert_eq!(both.to_end(), "before\nafter\n");
+    assert_eq!(past.heard_to_end(), "before\n");
+    assert_eq!(both.heard_to_end(), "before\nafter\n");
 }
 
 pub fn input_for_one_client_ends_with_it(host: &Host) {
@@ -57,7 +57,7 @@ pub fn input_for_one_client_ends_with_it(host: &Host) {
     client.await_text("hello");
     client.close_input();
 
-    assert_eq!(client.to_end(), "hello\nover\n");
+    assert_eq!(client.heard_to_end(), "hello\nover\n");
 }
 
 pub fn terminals_are_left_by_their_keys(host: &Host) {
@@ -70,14 +70,14 @@ pub fn terminals_are_left_by_their_keys(host: &Host) {
     first.type_in("stty size\n");
     first.await_text("21 43\r\n");
     first.type_in("\u{10}\u{11}");
-    first.to_end();
+    first.heard_to_end();
     let mut second = attach(host, "box", &all());
     second.type_in("echo $((40 + 2))\n");
     second.await_text("42\r\n");
 
     assert_eq!(host.inspect("box").state.status, "running");
     let told: Vec<_> = std::iter::from_fn(|| listener.next_past()).map(|event| event.action).collect();
-    assert_eq!(told, ["attach", "start", "resize", "detach", "attach"]);
+    assert_eq!(told, ["attach", "connect", "start", "resize", "detach", "attach"]);
 }
 
 pub fn logs_are_read_as_asked_for(host: &Host) {

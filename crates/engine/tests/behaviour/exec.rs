@@ -40,7 +40,7 @@ pub fn commands_say_what_they_do_and_how_they_ended(host: &Host) {
     host.run("box", FOREVER, json!({}));
 
     let (id, client) = begin(host, "box", shell("echo out; echo err >&2; exit 7"));
-    let said = client.to_end();
+    let said = client.heard_to_end();
 
     assert_eq!(code(host, &id), 7);
     assert!(said.contains("out\n") && said.contains("err\n"), "{said:?}");
@@ -58,7 +58,7 @@ pub fn commands_are_told_of_as_events(host: &Host) {
     let mut listener = host.engine().events().listen(None);
 
     let (id, client) = begin(host, "box", shell("exit 3"));
-    client.to_end();
+    client.heard_to_end();
     code(host, &id);
 
     let mut told = Vec::new();
@@ -76,7 +76,7 @@ pub fn commands_that_cannot_be_executed_say_so(host: &Host) {
     host.run("box", FOREVER, json!({}));
 
     let (id, client) = begin(host, "box", body(json!({ "Cmd": ["nosuch"] })));
-    let said = client.to_end();
+    let said = client.heard_to_end();
     let detached = host.engine().exec_create("box", body(json!({ "Cmd": ["/etc"] }))).unwrap().id;
     let how = ExecStart { detach: true, ..ExecStart::default() };
     let refusal = host.block_on(host.engine().exec_start(&detached, how)).err().unwrap();
@@ -96,7 +96,7 @@ pub fn commands_take_input_to_its_end(host: &Host) {
     client.type_in("two\n");
     client.close_input();
 
-    assert_eq!(client.to_end(), "one\ntwo\n");
+    assert_eq!(client.heard_to_end(), "one\ntwo\n");
     assert_eq!(code(host, &id), 0);
 }
 
@@ -110,8 +110,8 @@ pub fn commands_run_as_they_are_told(host: &Host) {
     let (_, told) = begin(host, "box", body(more));
     let (_, open) = begin(host, "box", shell(script));
 
-    assert_eq!(told.to_end(), "1 asked 2\n/srv\n33\n34\n");
-    assert_eq!(open.to_end(), "1 own\n/tmp\n0\n0\n");
+    assert_eq!(told.heard_to_end(), "1 asked 2\n/srv\n33\n34\n");
+    assert_eq!(open.heard_to_end(), "1 own\n/tmp\n0\n0\n");
 }
 
 pub fn terminals_of_commands_are_resized_and_left(host: &Host) {
@@ -129,7 +129,7 @@ pub fn terminals_of_commands_are_resized_and_left(host: &Host) {
     client.type_in("stty size\n");
     client.await_text("20 50\r\n");
     client.type_in("\u{18}x");
-    client.to_end();
+    client.heard_to_end();
 
     assert!(inspect(host, &id).running);
     assert_eq!(host.inspect("box").exec_ids, [id]);
@@ -163,7 +163,7 @@ pub fn commands_need_a_container_that_runs(host: &Host) {
 pub fn commands_outlive_the_daemon(host: &Host) {
     host.run("box", FOREVER, json!({}));
     let (ended, client) = begin(host, "box", shell("exit 5"));
-    client.to_end();
+    client.heard_to_end();
     code(host, &ended);
     let (running, client) =
         begin(host, "box", shell("echo begun; while ! test -e /tmp/go; do sleep 0.05; done; exit 6"));
@@ -172,7 +172,7 @@ pub fn commands_outlive_the_daemon(host: &Host) {
     host.restart_daemon();
     let is_found = inspect(host, &running);
     let (_, go) = begin(host, "box", shell("touch /tmp/go"));
-    go.to_end();
+    go.heard_to_end();
 
     assert!(is_found.running && is_found.pid > 0);
     assert_eq!(code(host, &running), 6);

@@ -24,7 +24,7 @@ fn exec(host: &Host, name: &str, script: &str) {
     let body = engine_json::decode(body.to_string().as_bytes()).unwrap();
     let id = host.engine().exec_create(name, body).unwrap().id;
     let session = host.block_on(host.engine().exec_start(&id, container_json::ExecStart::default()));
-    host.talk(session.unwrap().unwrap()).to_end();
+    host.talk(session.unwrap().unwrap()).heard_to_end();
 }
 
 pub fn health_follows_the_check(host: &Host) {

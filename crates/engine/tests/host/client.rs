@@ -20,7 +20,7 @@ impl<'a> Client<'a> {
     pub fn of(host: &'a Host, session: Session) -> Client<'a> {
         let is_raw = session.is_raw();
         let (stream, far) = tokio::io::duplex(64 << 10);
-        let session = host.block_on(async { tokio::spawn(session.run(far)) });
+        let session = host.spawn(session.run(far));
         Client { host, stream, is_raw, heard: Vec::new(), session }
     }
 
@@ -42,7 +42,7 @@ impl<'a> Client<'a> {
     }
 
     /// Returns all that was said up to the end.
-    pub fn to_end(mut self) -> String {
+    pub fn heard_to_end(mut self) -> String {
         self.host.block_on(self.stream.read_to_end(&mut self.heard)).unwrap();
         self.host.block_on(self.session).unwrap().unwrap();
         if self.is_raw { String::from_utf8(self.heard).unwrap() } else { texts(&self.heard) }

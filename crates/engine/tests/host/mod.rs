@@ -17,6 +17,7 @@ use image::{Images, Import};
 use network::Network;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use volume::Volumes;
 
 pub use client::{Client, texts};
@@ -139,6 +140,11 @@ impl Host {
             .runtime
             .block_on(async { tokio::time::timeout(DEADLINE, work).await })
             .expect("it ends in time")
+    }
+
+    /// Lets something go on by itself.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.daemon().runtime.spawn(work)
     }
 
     fn daemon(&self) -> Ref<'_, Daemon> {
