@@ -99,8 +99,7 @@ async fn assemble(config: &Config) -> anyhow::Result<Engine> {
     .await
     .context("open the containers")?;
     let (network, volumes) = open_network_and_volumes(config).await?;
-    let parts =
-        engine::Parts { containers, images: images.clone(), volumes, network: network.clone() };
+    let parts = engine::Parts { containers, images: images.clone(), volumes, network: network.clone() };
     let records = engine::Config { root: config.data_root.join("engine") };
     let engine = engine::Engine::open(records, parts).await.context("take over the containers")?;
     let member = Member::open(Means {

@@ -18,7 +18,8 @@ impl Execs for Engine {
 
     async fn start_exec(&self, id: &str, start: ExecStart) -> Result<Box<dyn Session>, ApiError> {
         let session = self.engine.exec_start(id, ExecStart { detach: false, ..start }).await.map_err(told)?;
-        let session = session.ok_or_else(|| ApiError::internal("the command was started with nobody to talk to"))?;
+        let session =
+            session.ok_or_else(|| ApiError::internal("the command was started with nobody to talk to"))?;
         Ok(Box::new(Talk(session)))
     }
 

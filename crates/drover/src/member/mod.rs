@@ -15,12 +15,12 @@ use std::sync::Mutex as StdMutex;
 
 use anyhow::Context;
 use consensus::Start;
-use engine::Engine;
-use network::Network;
 use docker_api::{ApiError, LocalState, Membership};
+use engine::Engine;
 use identity::{NodeIdentity, Role, Tls};
 use image::Images;
 use model::NodeId;
+use network::Network;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 

@@ -135,7 +135,8 @@ impl agent::Runtime for Runtime {
         let LogsWanted { follow, stdout, stderr, since, tail } = wanted;
         let since = since.map(clock::system_time);
         let query = container::LogQuery { follow, tail, since, stdout, stderr };
-        let lines = self.engine.containers().logs(&container_id(task), query).map_err(|error| explain(&error))?;
+        let lines =
+            self.engine.containers().logs(&container_id(task), query).map_err(|error| explain(&error))?;
         let lines = futures_util::stream::unfold(lines, |mut lines| async move {
             let line = lines.recv().await?;
             let stream = match line.stream {
@@ -166,8 +167,7 @@ impl Runtime {
     async fn well(&self, task: TaskId, enough: &[HealthStatus]) -> Result<(), RuntimeError> {
         let id = container_id(task);
         let mut health = self.engine.watch_health(&id).map_err(|error| explain(&error))?;
-        let is_told =
-            |status: HealthStatus| status == HealthStatus::Unhealthy || enough.contains(&status);
+        let is_told = |status: HealthStatus| status == HealthStatus::Unhealthy || enough.contains(&status);
         let told = health.wait_for(|health| is_told(health.status)).await.map(|health| health.status);
         match told {
             Ok(HealthStatus::Unhealthy) => Err(RuntimeError::new("unhealthy container")),

@@ -3,13 +3,13 @@
 mod shown;
 mod transfer;
 
+use ::image::{Auth, Force, InUse, LabelFilter, Prune, PruneScope, Reference, Removed};
 use async_trait::async_trait;
 use container_json::Summary;
 use docker_api::engine::{ByteStream, Images, Import, ProgressStream, Removal};
 use docker_api::{ApiError, Status};
 use engine::{Action, Pruned, Sizes, Subject};
 use engine_json as json;
-use ::image::{Auth, Force, InUse, LabelFilter, Prune, PruneScope, Reference, Removed};
 use time::OffsetDateTime;
 
 use super::Engine;
@@ -143,7 +143,8 @@ impl Engine {
 
 /// Reads which images a prune takes.
 fn which(filters: &json::Filters) -> Result<Prune, ApiError> {
-    let is_all = filters.flag("dangling").map_err(|error| ApiError::bad_request(error.to_string()))? == Some(false);
+    let is_all =
+        filters.flag("dangling").map_err(|error| ApiError::bad_request(error.to_string()))? == Some(false);
     let until = engine::until(filters).map_err(refusal::told)?;
     let created_before = until
         .map(|until| OffsetDateTime::from_unix_timestamp_nanos(i128::from(until.nanoseconds())))

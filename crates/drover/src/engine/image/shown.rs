@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use ::image::{Image, Images, Platform, Usage};
 use container_json::Summary;
 use docker_api::ApiError;
 use engine_json as json;
-use ::image::{Image, Images, Platform, Usage};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -91,7 +91,8 @@ pub fn inspect(images: &Images, name: &str) -> Result<json::ImageInspect, ApiErr
 }
 
 fn healthcheck(check: &::image::Healthcheck) -> json::Healthcheck {
-    let ::image::Healthcheck { test, interval, timeout, start_period, start_interval, retries } = check.clone();
+    let ::image::Healthcheck { test, interval, timeout, start_period, start_interval, retries } =
+        check.clone();
     json::Healthcheck { test, interval, timeout, start_period, start_interval, retries }
 }
 

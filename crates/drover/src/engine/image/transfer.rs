@@ -2,12 +2,12 @@
 
 use std::future::Future;
 
+use ::image::{Images, Platform, Reference, Reporter};
 use docker_api::ApiError;
 use docker_api::engine::{ByteStream, Import, ProgressStream};
 use engine::{Action, Events, Subject};
 use engine_json as json;
 use futures_util::StreamExt;
-use ::image::{Images, Platform, Reference, Reporter};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -98,8 +98,10 @@ impl Transfer {
     pub async fn import(self, import: Import, tree: ByteStream) -> Result<ProgressStream, ApiError> {
         let Import { reference, message, changes, platform } = import;
         let name = if reference.is_empty() { None } else { Some(parse(&reference)?) };
-        let import = ::image::Import { name: name.clone(), message, changes, platform: platform_of(&platform)? };
-        let image = self.images.import(StreamReader::new(tree), import).await.map_err(|error| told(&error))?;
+        let import =
+            ::image::Import { name: name.clone(), message, changes, platform: platform_of(&platform)? };
+        let image =
+            self.images.import(StreamReader::new(tree), import).await.map_err(|error| told(&error))?;
         let id = image.id.to_string();
         let shown = name.map_or_else(|| id.clone(), |name| name.familiar());
         self.events.publish(Subject::image(&id, &shown, &image.config.labels), Action::Import, []);
