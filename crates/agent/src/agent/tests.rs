@@ -107,7 +107,7 @@ async fn what_ran_before_the_restart_is_told_though_nobody_was() {
     agent.on_assignment(told(0, items_of(&order), vec![]));
 
     let status = &agent.memory.statuses[&order.task.id];
-    assert_eq!((status.state, status.container.as_ref().unwrap().pid), (TaskState::Running, 7));
+    assert_eq!((status.state, status.container.as_ref().unwrap().pid), (TaskState::Starting, 7));
 }
 
 #[tokio::test]
