@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Asked when it runs: a build folder that two clones share holds this program as the first of them built it.
+    let own = std::env::var("CARGO_MANIFEST_DIR")?;
+    let root = Path::new(&own).join("../../proto");
     let folder = root.join("drover/v1");
     println!("cargo:rerun-if-changed={}", folder.display());
     let mut files: Vec<PathBuf> =
