@@ -102,7 +102,12 @@ impl Engine {
             Input::Unwanted
         };
         let (engine, entry, id) = (self.clone(), entry.clone(), exec.id.clone());
+        // A client asks for the exit code as soon as it sees the end of the output.
+        let mut state = exec.state.subscribe();
+        let has_ended =
+            async move { drop(state.wait_for(|state| matches!(state, State::Ended { .. })).await) };
         Ok(Session::new(stream, input, exec.body.tty)
+            .ending_after(has_ended)
             .on_detach(move || engine.tell(&entry, Action::ExecDetach, [("execID", id)])))
     }
 

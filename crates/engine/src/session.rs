@@ -1,7 +1,7 @@
 //! A client's connection with a program: what flows between them until one of them goes.
 
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -22,6 +22,8 @@ pub struct Session {
     program: Option<UnixStream>,
     input: Input,
     is_raw: bool,
+    /// Waited for once the program's output has ended.
+    before_end: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
     /// Told when the keys were typed.
     on_detach: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
@@ -52,17 +54,31 @@ pub(crate) enum EndOfInput {
 
 impl Session {
     pub(crate) fn new(program: UnixStream, input: Input, is_raw: bool) -> Session {
-        Session { past: None, last_words: Vec::new(), program: Some(program), input, is_raw, on_detach: None }
+        let program = Some(program);
+        Session { past: None, last_words: Vec::new(), program, input, is_raw, before_end: None, on_detach: None }
     }
 
     /// Makes a session that only says something, which has its frame already.
     pub(crate) fn saying(last_words: Vec<u8>, is_raw: bool) -> Session {
-        Session { past: None, last_words, program: None, input: Input::Unwanted, is_raw, on_detach: None }
+        Session {
+            past: None,
+            last_words,
+            program: None,
+            input: Input::Unwanted,
+            is_raw,
+            before_end: None,
+            on_detach: None,
+        }
     }
 
     /// Puts what was said before in front.
     pub(crate) fn after(self, past: Logs) -> Session {
         Session { past: Some(past), ..self }
+    }
+
+    /// Has the end of the program's output passed on only when something else has happened, too.
+    pub(crate) fn ending_after(self, event: impl Future<Output = ()> + Send + Sync + 'static) -> Session {
+        Session { before_end: Some(Box::pin(event)), ..self }
     }
 
     /// Has a word told when the client leaves by its keys.
@@ -94,7 +110,12 @@ impl Session {
             tokio::select! {
                 // What the program said last is not lost when the client's input ends at the same time.
                 biased;
-                copied = output => copied?,
+                copied = output => {
+                    copied?;
+                    if let Some(event) = self.before_end {
+                        event.await;
+                    }
+                }
                 left = &mut input => if let (Left::ByKeys, Some(tell)) = (left, self.on_detach) {
                     tell();
                 },
@@ -170,6 +191,7 @@ async fn read(client: &mut (impl AsyncRead + Unpin), piece: &mut [u8]) -> usize 
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
 
     use tokio::io::{DuplexStream, duplex};
     use tokio::task::JoinHandle;
@@ -230,6 +252,23 @@ mod tests {
         assert!(has_detached.load(Ordering::Relaxed));
         assert_eq!(all(&mut program).await, "ab");
         assert_eq!(all(client).await, "");
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_what_belongs_to_it() {
+        let (mut client, served) = duplex(1024);
+        let (program, end) = UnixStream::pair().unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let session = Session::new(end, Input::Unwanted, false).ending_after(async { drop(told.await) });
+        let session = tokio::spawn(session.run(served));
+
+        drop(program);
+        let early = tokio::time::timeout(Duration::from_millis(20), client.read(&mut [0; 1])).await;
+        tell.send(()).unwrap();
+
+        assert!(early.is_err(), "the client saw an end");
+        assert_eq!(all(client).await, "");
+        session.await.unwrap().unwrap();
     }
 
     #[tokio::test]
