@@ -10,8 +10,9 @@ use crate::program;
 
 /// Returns the repository's folder.
 pub fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.ancestors().nth(2).expect("this crate lies two folders below the root").to_owned()
+    // What cargo says comes first: a build folder that two clones share holds the program of one of them.
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&own).ancestors().nth(2).expect("this crate lies two folders below the root").to_owned()
 }
 
 /// Returns the folder that cargo builds into, wherever it was told to.
