@@ -34,6 +34,7 @@ pub use log::LogQuery;
 pub use shim::{
     CgroupNamespace, Device, ExecStatus, Exit, FileInRoot, Ipc, LogLine, LogOptions, LogStream, Mount,
     MountKind, ParseSignalError, Phase, PidSpace, Process, Propagation, Resources, Seccomp, Signal, Size,
-    Spec, Started, Status, Streams, Submounts, Ulimit, Uts, favor_cgroup_moves, shim_main,
+    Spec, Started, Status, Streams, Submounts, Ulimit, Uts, favor_cgroup_moves, init_main, is_init,
+    shim_main,
 };
 pub use stats::{BlockEntry, BlockIo, Cpu, Memory, Network, Pids, Stats, Traffic};

@@ -13,7 +13,10 @@ mod probe;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
+    let mut args = std::env::args_os();
+    if args.next().is_some_and(|name| container::is_init(&name)) {
+        return container::init_main(args);
+    }
     match args.next().as_ref().and_then(|first| first.to_str()) {
         Some("shim") => container::shim_main(args),
         Some("probe") => probe::main(),

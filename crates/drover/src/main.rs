@@ -45,9 +45,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // The shim of a container: it must stay small, and comes before anything that makes threads.
+    // The processes of a container: they must stay small, and come before anything that makes threads.
     let mut args = std::env::args_os();
-    if args.nth(1).as_deref() == Some(OsStr::new("shim")) {
+    if args.next().is_some_and(|name| container::is_init(&name)) {
+        return container::init_main(args);
+    }
+    if args.next().as_deref() == Some(OsStr::new("shim")) {
         return container::shim_main(args);
     }
     let matches = match Program::command().try_get_matches() {

@@ -155,6 +155,7 @@ fn begin(
         bounding: rights.wanted,
         held: rights.held,
         init: false,
+        has_terminal: process.tty,
         size: process.size,
         report: report_end.as_raw_fd(),
     };

@@ -112,6 +112,41 @@ pub(crate) fn reset_signals() {
     }
 }
 
+/// Keeps every signal waiting until [`next_signal`] takes it, over `execve` too.
+pub(crate) fn hold_back_signals() -> io::Result<()> {
+    // SAFETY: the set is initialised by sigfillset before it is used, and outlives the calls.
+    check(c_long::from(unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut())
+    }))?;
+    Ok(())
+}
+
+/// Waits for a signal that is held back, and takes it. Real-time signals, which have no names, are among them.
+pub(crate) fn next_signal() -> io::Result<i32> {
+    // SAFETY: the set is initialised by sigfillset before it is used; nothing is wanted but the number.
+    let signal = unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigwaitinfo(&raw const all, std::ptr::null_mut())
+    };
+    Ok(check(c_long::from(signal))? as i32)
+}
+
+/// Puts this process at the head of a group of its own, which has the terminal if there is one.
+///
+/// Signals must be held back: the kernel stops a process that takes a terminal from another group.
+pub(crate) fn lead_process_group(has_terminal: bool) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    check(c_long::from(unsafe { libc::setpgid(0, 0) }))?;
+    if has_terminal {
+        // SAFETY: no memory is passed.
+        check(c_long::from(unsafe { libc::tcsetpgrp(0, libc::getpgrp()) }))?;
+    }
+    Ok(())
+}
+
 /// Gives freed memory back to the kernel: a shim at rest should weigh little.
 pub(crate) fn trim_memory() {
     // SAFETY: the allocator may be trimmed at any time.

@@ -1,6 +1,6 @@
 //! The small process beside each container, and what it shares with whoever asked for it.
 //!
-//! [`shim_main`] is its entry: the same binary, executed once per container, which makes the namespaces and the root,
+//! [`shim_main`] is its entry, and [`init_main`] that of a container's first process: the same binary, executed once per container, which makes the namespaces and the root,
 //! carries the standard streams between the container, its log and those who watch, brings further processes in, reaps
 //! them all and leaves their exit codes on disk. A [`Spec`] says in plain values what one container is made of, a
 //! [`Process`] what is run in it; [`talk`] is what is said to a shim and by it; [`place`] is where the parts of a
@@ -55,6 +55,7 @@ mod visit;
 pub use cgroup::favor_cgroup_moves;
 pub use check::check;
 pub use entry::shim_main;
+pub use init::{init_main, is_init};
 pub use log::{LogLine, LogStream};
 pub use pidfd::Pidfd;
 pub use process::{ExecStatus, Process, Size, Streams};

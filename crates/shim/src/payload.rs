@@ -15,6 +15,7 @@ use libcontainer::workload::{Executor, ExecutorError, ExecutorValidationError};
 use nix::unistd::{AccessFlags, access, execve};
 
 use crate::capability::Set;
+use crate::init::Part;
 use crate::talk::Failure;
 use crate::{Size, init, kernel};
 
@@ -34,6 +35,8 @@ pub(crate) struct Payload {
     pub held: Set,
     /// Runs the program under the tiny first process.
     pub init: bool,
+    /// Its standard streams are a terminal.
+    pub has_terminal: bool,
     /// The size of its terminal at first.
     pub size: Option<Size>,
     /// The pipe to the shim.
@@ -59,10 +62,10 @@ impl Executor for Payload {
         kernel::reset_signals();
         self.restrict().map_err(broken("restrict the program")).map_err(told)?;
         if self.init {
-            // SAFETY: this is a copy of the shim, which has one thread.
-            match unsafe { kernel::fork() }.map_err(broken("start the first process")).map_err(told)? {
-                0 => {}
-                child => init::run(child),
+            let failed = broken("start the first process");
+            match init::part(self.has_terminal).map_err(failed).map_err(told)? {
+                Part::Program => {}
+                Part::Init(child) => return Err(told(failed(init::execute(child, &arguments(document))))),
             }
         }
         kernel::die_with_parent().map_err(broken("bind the program to its shim")).map_err(told)?;

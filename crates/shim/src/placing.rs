@@ -119,7 +119,8 @@ fn opened(source: &Path, subpath: Option<&Path>) -> Result<File, String> {
     })
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a path of the host to be taken as a mount.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
 
     std::fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)

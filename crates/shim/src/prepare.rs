@@ -23,7 +23,7 @@ use crate::pidfd::Pidfd;
 use crate::place::{self, Launch};
 use crate::talk::{Failure, setup};
 use crate::user::User;
-use crate::{CgroupNamespace, mounts, placing, root, seccomp, user};
+use crate::{CgroupNamespace, init, mounts, placing, root, seccomp, user};
 
 const OOM_SCORE_ADJ: &str = "/proc/self/oom_score_adj";
 
@@ -47,6 +47,9 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
     let mut placings = placing::of_mounts(&spec.mounts).map_err(setup)?;
+    if spec.init {
+        placings.push(init::placing().map_err(setup)?);
+    }
     let shm = mounts::shared_memory(&spec.ipc).map_err(setup)?;
     let nodes = devices::nodes(spec).map_err(setup)?;
     let rules = devices::rules(spec, &nodes).map_err(setup)?;
@@ -92,6 +95,7 @@ fn build(
         bounding: rights.wanted,
         held: rights.held,
         init: spec.init,
+        has_terminal: spec.tty,
         size: spec.console,
         report: report_end.as_raw_fd(),
     };

@@ -15,9 +15,9 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, mkdirat};
 
-use crate::Spec;
 use crate::kernel::open_in_root;
 use crate::place::Place;
+use crate::{Spec, init};
 
 /// Room for what libcontainer keeps, and for what the container adds to its small files.
 const SCRATCH_BYTES: usize = 1 << 20;
@@ -52,6 +52,9 @@ pub(crate) fn mount_scratch(place: &Place, spec: &Spec) -> Result<(), String> {
     // Links of the image do not matter here: what the image has hides the skeleton's.
     for file in &spec.files {
         place_holder(&place.skeleton(), &file.target)?;
+    }
+    if spec.init {
+        place_holder(&place.skeleton(), Path::new(init::PATH))?;
     }
     Ok(())
 }

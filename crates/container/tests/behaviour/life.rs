@@ -156,18 +156,6 @@ pub fn bad_specs_leave_nothing_behind(host: &Host) {
     assert!(matches!(missing, Err(Error::NotFound { .. })));
 }
 
-pub fn init_reaps_orphans_and_forwards_signals(host: &Host) {
-    let script = "trap 'exit 4' TERM; (sleep 0.05 &) ; echo me $$; while :; do sleep 0.05; done";
-    host.run(&Spec { init: true, ..host.script("tidy", script) });
-    host.await_said("tidy", "me 2");
-    let children = format!("/proc/{0}/task/{0}/children", host.pid("tidy"));
-    eventually(|| std::fs::read_to_string(&children).unwrap().split_whitespace().count() == 1);
-
-    let exit = host.runtime.block_on(host.handle().stop("tidy", None, Duration::from_secs(20))).unwrap();
-
-    assert_eq!(exit.code, 4);
-}
-
 pub fn many_start_at_once(host: &Host) {
     let containers = host.handle();
     host.runtime.block_on(async {

@@ -4,6 +4,7 @@ mod exec;
 mod figures;
 mod files;
 pub mod hierarchies;
+mod init;
 mod isolation;
 pub mod leftovers;
 mod life;
@@ -34,7 +35,12 @@ pub const TESTS: &[Test] = tests![
     life::ended_container_starts_again_with_its_files,
     life::created_container_can_be_removed,
     life::bad_specs_leave_nothing_behind,
-    life::init_reaps_orphans_and_forwards_signals,
+    init::orphans_are_reaped_and_signals_forwarded,
+    init::other_processes_reach_the_streams_of_the_first,
+    init::ends_of_the_program_are_told,
+    init::real_time_signals_are_forwarded_too,
+    init::binary_of_the_host_is_read_only,
+    init::keys_of_a_terminal_reach_the_program_once,
     life::many_start_at_once,
     isolation::limits_are_kept_by_the_cgroup,
     isolation::container_is_in_its_own_cgroup_everywhere,

@@ -2,23 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 use container::{Device, Mount, MountKind, Seccomp, Spec};
 
-use crate::host::Host;
+use crate::host::{Host, host_libraries};
 
 /// A spec that runs this binary's probe; it needs the libraries of the host.
 fn probe(host: &Host, id: &str) -> Spec {
-    let own = std::env::current_exe().unwrap();
-    let bind = |source: PathBuf, target: &str| Mount {
-        target: target.into(),
-        kind: MountKind::bind(source),
-        read_only: true,
-    };
-    let libraries = ["/lib", "/lib64", "/usr/lib"].into_iter().filter(|dir| fs::metadata(dir).is_ok());
-    let mut mounts: Vec<Mount> = libraries.map(|dir| bind(dir.into(), dir)).collect();
-    mounts.push(bind(own, "/probe"));
+    let own = MountKind::bind(std::env::current_exe().unwrap());
+    let mut mounts = host_libraries();
+    mounts.push(Mount { target: "/probe".into(), kind: own, read_only: true });
     let mut spec = host.script(id, "");
     spec.args = ["/probe", "probe"].map(String::from).to_vec();
     Spec { mounts, ..spec }

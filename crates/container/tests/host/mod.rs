@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use container::{Config, Containers, Error, Exit, LogLine, LogQuery, Phase, Process, Removal, Spec, Streams};
+use container::{
+    Config, Containers, Error, Exit, LogLine, LogQuery, Mount, MountKind, Phase, Process, Removal, Spec,
+    Streams,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -356,6 +359,13 @@ pub fn frames(said: &[u8]) -> Vec<(u8, String)> {
 /// Returns all that the frames hold.
 pub fn text_of(said: &[u8]) -> String {
     frames(said).into_iter().map(|(_, text)| text).collect()
+}
+
+/// Mounts for this binary, which is not static, to run in a container.
+pub fn host_libraries() -> Vec<Mount> {
+    let dirs = ["/lib", "/lib64", "/usr/lib"].into_iter().filter(|dir| Path::new(dir).exists());
+    let mount = |dir: &str| Mount { target: dir.into(), kind: MountKind::bind(dir), read_only: true };
+    dirs.map(mount).collect()
 }
 
 /// Waits for a condition, with a deadline.
