@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use image::Watermark;
 use serde::Deserialize;
 
 /// The file that is read unless another is named; it need not exist.
@@ -37,6 +38,12 @@ pub struct Args {
     /// The cgroup under which containers are placed [default: drover].
     #[arg(long, value_name = "NAME")]
     cgroup_parent: Option<String>,
+    /// Clears away unused images, oldest use first, once the disk is fuller than this; 100 never does [default: 85].
+    #[arg(long, value_name = "PERCENT")]
+    image_gc_high_threshold: Option<u8>,
+    /// How full the disk may be when enough images are cleared away [default: 80].
+    #[arg(long, value_name = "PERCENT")]
+    image_gc_low_threshold: Option<u8>,
     /// How much is logged, such as info, debug or consensus=debug.
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -53,6 +60,8 @@ struct File {
     labels: Vec<String>,
     insecure_registries: Vec<String>,
     cgroup_parent: Option<String>,
+    image_gc_high_threshold: Option<u8>,
+    image_gc_low_threshold: Option<u8>,
     log_level: Option<String>,
 }
 
@@ -73,6 +82,8 @@ pub struct Config {
     pub insecure_registries: Vec<String>,
     /// The cgroup under which containers are placed.
     pub cgroup_parent: String,
+    /// How full the disk may get before unused images are cleared away.
+    pub watermark: Watermark,
     /// How much is logged.
     pub log_level: String,
 }
@@ -99,6 +110,10 @@ impl Config {
         if listen.is_empty() {
             listen.push(SOCKET_DEFAULT.into());
         }
+        let watermark = watermark(
+            args.image_gc_high_threshold.or(file.image_gc_high_threshold),
+            args.image_gc_low_threshold.or(file.image_gc_low_threshold),
+        )?;
         Ok(Self {
             data_root: args.data_root.or(file.data_root).unwrap_or_else(|| "/var/lib/drover".into()),
             exec_root: args.exec_root.or(file.exec_root).unwrap_or_else(|| "/run/drover".into()),
@@ -110,9 +125,25 @@ impl Config {
                 .collect::<anyhow::Result<_>>()?,
             insecure_registries: or(args.insecure_registries, file.insecure_registries),
             cgroup_parent: args.cgroup_parent.or(file.cgroup_parent).unwrap_or_else(|| "drover".into()),
+            watermark,
             log_level: args.log_level.or(file.log_level).unwrap_or_else(|| "info".into()),
         })
     }
+}
+
+fn watermark(high: Option<u8>, low: Option<u8>) -> anyhow::Result<Watermark> {
+    let usual = Watermark::default();
+    let high_percent = high.unwrap_or(usual.high_percent);
+    // Whoever lowers the upper mark alone means to keep the distance.
+    let distance = usual.high_percent - usual.low_percent;
+    let low_percent = low.unwrap_or_else(|| usual.low_percent.min(high_percent.saturating_sub(distance)));
+    if high_percent > 100 || low_percent > high_percent {
+        bail!(
+            "image-gc-high-threshold {high_percent} and image-gc-low-threshold {low_percent} cannot be used: \
+             both are percents, and the low one is not above the high one"
+        );
+    }
+    Ok(Watermark { high_percent, low_percent, ..usual })
 }
 
 fn read_file(path: &Path) -> anyhow::Result<File> {
@@ -164,6 +195,23 @@ mod tests {
         let error = read(r#"{"data-rot": "/x"}"#, Args::default()).unwrap_err();
 
         assert!(format!("{error:#}").contains("data-rot"), "{error:#}");
+    }
+
+    #[test]
+    fn marks_of_the_disk_are_checked() {
+        let marks = |json: &str, args: Args| {
+            let config = read(json, args).map_err(|error| format!("{error:#}"));
+            config.map(|config| (config.watermark.high_percent, config.watermark.low_percent))
+        };
+        let high = |percent| Args { image_gc_high_threshold: Some(percent), ..Args::default() };
+
+        assert_eq!(marks("{}", Args::default()), Ok((85, 80)));
+        assert_eq!(marks(r#"{"image-gc-high-threshold": 90}"#, Args::default()), Ok((90, 80)));
+        assert_eq!(marks(r#"{"image-gc-low-threshold": 30}"#, high(40)), Ok((40, 30)));
+        assert_eq!(marks("{}", high(50)), Ok((50, 45)));
+        assert_eq!(marks("{}", high(100)), Ok((100, 80)));
+        assert!(marks(r#"{"image-gc-low-threshold": 90}"#, high(85)).is_err());
+        assert!(marks("{}", high(101)).is_err());
     }
 
     #[test]

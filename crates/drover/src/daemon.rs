@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use volume::Volumes;
 
+use crate::collector::Collector;
 use crate::config::{Config, Listen};
 use crate::embedded;
 use crate::engine::Engine;
@@ -37,6 +38,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let engine = Arc::new(assemble(&config).await?);
     let (stop, stopped) = watch::channel(false);
     let mut serving = JoinSet::new();
+    let (collector, told) = (engine.collector.clone(), stopped.clone());
+    serving.spawn(async move { collector.run(told).await });
     for listener in listeners {
         serving.spawn(docker_api::serve(listener, engine.clone(), stopped.clone()));
     }
@@ -102,15 +105,19 @@ async fn assemble(config: &Config) -> anyhow::Result<Engine> {
     let parts = engine::Parts { containers, images: images.clone(), volumes, network: network.clone() };
     let records = engine::Config { root: config.data_root.join("engine") };
     let engine = engine::Engine::open(records, parts).await.context("take over the containers")?;
+    let services = config.data_root.join("images-of-services.json");
+    let collector = Collector::open(images.clone(), engine.clone(), services, config.watermark);
+    let collector = Arc::new(collector.context("open what is known of services' images")?);
     let member = Member::open(Means {
         host: host.clone(),
+        collector: collector.clone(),
         images: images.clone(),
         engine: engine.clone(),
         network,
         data_root: config.data_root.clone(),
     })
     .await?;
-    Ok(Engine { host, data_root: config.data_root.display().to_string(), images, engine, member })
+    Ok(Engine { host, data_root: config.data_root.display().to_string(), images, engine, collector, member })
 }
 
 async fn open_network_and_volumes(config: &Config) -> anyhow::Result<(Network, Volumes)> {

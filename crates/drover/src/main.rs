@@ -2,6 +2,7 @@
 
 mod causes;
 mod clock;
+mod collector;
 mod config;
 mod daemon;
 mod embedded;

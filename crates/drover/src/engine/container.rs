@@ -29,6 +29,9 @@ impl Containers for Engine {
         _platform: &str,
         body: json::CreateBody,
     ) -> Result<json::Created, ApiError> {
+        if let Some(image) = self.images.find(&body.config.image) {
+            self.collector.note_use(image.id).await;
+        }
         self.engine.create(Some(name), body).await.map_err(told)
     }
 

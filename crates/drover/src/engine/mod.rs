@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use ::image::Images;
 
+use crate::collector::Collector;
 use crate::host::Host;
 use crate::member::Member;
 
@@ -29,6 +30,8 @@ pub struct Engine {
     pub images: Images,
     /// The containers, and what they have.
     pub engine: engine::Engine,
+    /// What keeps images from filling the disk.
+    pub collector: Arc<Collector>,
     /// This host's place in a cluster.
     pub member: Arc<Member>,
 }

@@ -24,6 +24,7 @@ use network::Network;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
+use crate::collector::Collector;
 use crate::host::Host;
 use addresses::Addresses;
 use folder::{Folder, Place};
@@ -38,6 +39,8 @@ pub struct Means {
     pub host: Host,
     /// The images.
     pub images: Images,
+    /// What keeps them from filling the disk.
+    pub collector: Arc<Collector>,
     /// The containers.
     pub engine: Engine,
     /// The networks.

@@ -40,6 +40,7 @@ impl Worker {
             node,
             host: means.host.clone(),
             images: means.images.clone(),
+            collector: means.collector.clone(),
             engine: means.engine.clone(),
             networks: Networks::new(means.network.clone(), means.host.cpus as usize),
         });

@@ -3,6 +3,7 @@
 mod container_spec;
 mod networks;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent::{Exit, LogLine, LogStream, LogsWanted, NetworkState, Order, Phase, RuntimeError, Seen, Started};
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::causes;
 use crate::clock;
+use crate::collector::Collector;
 use crate::embedded;
 use crate::host::Host;
 
@@ -31,6 +33,8 @@ pub struct Runtime {
     pub host: Host,
     /// The images.
     pub images: Images,
+    /// What keeps them from filling the disk.
+    pub collector: Arc<Collector>,
     /// The containers.
     pub engine: Engine,
     /// The networks and published ports.
@@ -47,6 +51,7 @@ impl agent::Runtime for Runtime {
     async fn prepare(&self, order: &Order) -> Result<String, RuntimeError> {
         let id = container_id(order.task.id);
         let image = self.image(&order.spec.task.container.image).await?;
+        self.collector.note_service(&order.task.service.to_string(), image.id).await;
         let attached = self.attach(&id, order).await?;
         let task = container_spec::of(container_spec::Given {
             order,
@@ -196,6 +201,7 @@ impl Runtime {
             }
         }
         let pulled = self.images.pull(&reference, None, None, &Reporter::none()).await;
+        self.collector.look_soon();
         pulled.map_err(|error| RuntimeError::new(format!("No such image: {name}: {}", error.explain())))
     }
 

@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 use super::Engine;
 use super::refusal;
+use crate::collector::tell_removed;
 use transfer::Transfer;
 
 pub use shown::list_with_usage;
@@ -95,7 +96,8 @@ impl Images for Engine {
 
 impl Engine {
     fn transfer(&self) -> Transfer {
-        Transfer { images: self.images.clone(), events: self.engine.events().clone() }
+        let (images, events) = (self.images.clone(), self.engine.events().clone());
+        Transfer { images, events, collector: self.collector.clone() }
     }
 
     /// Returns the images that containers have, and may not lose.
@@ -116,16 +118,10 @@ impl Engine {
 
     /// Tells of what was removed, and writes it down.
     fn removed(&self, removed: Vec<Removed>) -> Vec<json::DeletedImage> {
-        let shown = removed.into_iter().map(|removed| {
-            let (name, action) = match &removed {
-                Removed::Untagged(name) => (name, Action::Untag),
-                Removed::Deleted(name) => (name, Action::Delete),
-            };
-            self.engine.events().publish(Subject::image(name, name, &json::Labels::new()), action, []);
-            match removed {
-                Removed::Untagged(untagged) => json::DeletedImage { untagged, ..Default::default() },
-                Removed::Deleted(deleted) => json::DeletedImage { deleted, ..Default::default() },
-            }
+        tell_removed(self.engine.events(), &removed);
+        let shown = removed.into_iter().map(|removed| match removed {
+            Removed::Untagged(untagged) => json::DeletedImage { untagged, ..Default::default() },
+            Removed::Deleted(deleted) => json::DeletedImage { deleted, ..Default::default() },
         });
         shown.collect()
     }

@@ -1,6 +1,7 @@
 //! Images on their way in and out, with their progress.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use ::image::{Images, Platform, Reference, Reporter};
 use docker_api::ApiError;
@@ -13,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::{credentials, parse, told};
+use crate::collector::Collector;
 
 /// How many lines of progress wait for the client.
 const PROGRESS_WAITING: usize = 64;
@@ -25,6 +27,8 @@ pub struct Transfer {
     pub images: Images,
     /// Where it is told.
     pub events: Events,
+    /// What keeps them from filling the disk.
+    pub collector: Arc<Collector>,
 }
 
 impl Transfer {
@@ -38,7 +42,9 @@ impl Transfer {
         let (reference, platform) = (parse(reference)?, platform_of(platform)?);
         followed(move |reporter| async move {
             let auth = credentials(&auth);
-            let image = self.images.pull(&reference, auth.as_ref(), platform.as_ref(), &reporter).await?;
+            let pulled = self.images.pull(&reference, auth.as_ref(), platform.as_ref(), &reporter).await;
+            self.collector.look_soon();
+            let image = pulled?;
             self.tell(&image.id.to_string(), &reference, Action::Pull);
             Ok(())
         })
@@ -68,7 +74,9 @@ impl Transfer {
         let (reporter, lines) = mpsc::channel(PROGRESS_WAITING);
         let loading = tokio::spawn(async move {
             let reporter = if quiet { Reporter::none() } else { Reporter::to(reporter) };
-            let loaded = self.images.load(StreamReader::new(archive), &reporter).await?;
+            let loaded = self.images.load(StreamReader::new(archive), &reporter).await;
+            self.collector.look_soon();
+            let loaded = loaded?;
             for each in &loaded {
                 let id = each.id.to_string();
                 let name = each.name.as_ref().map_or_else(|| id.clone(), ToString::to_string);
@@ -100,8 +108,9 @@ impl Transfer {
         let name = if reference.is_empty() { None } else { Some(parse(&reference)?) };
         let import =
             ::image::Import { name: name.clone(), message, changes, platform: platform_of(&platform)? };
-        let image =
-            self.images.import(StreamReader::new(tree), import).await.map_err(|error| told(&error))?;
+        let imported = self.images.import(StreamReader::new(tree), import).await;
+        self.collector.look_soon();
+        let image = imported.map_err(|error| told(&error))?;
         let id = image.id.to_string();
         let shown = name.map_or_else(|| id.clone(), |name| name.familiar());
         self.events.publish(Subject::image(&id, &shown, &image.config.labels), Action::Import, []);
