@@ -4,12 +4,14 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use container::Containers;
 use docker_api::Listener;
 use image::Images;
 use network::Network;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,12 +26,16 @@ use crate::engine::Engine;
 use crate::host::Host;
 use crate::member::{Means, Member};
 
+/// How long a data root may stay another's.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// Runs the daemon until it is told to end. Containers go on without it.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!("the daemon makes namespaces, mounts and cgroups, which only root may: start it as root");
     }
-    let _lock = lock(&config.data_root)?;
+    let _lock = lock(&config.data_root).await?;
     std::fs::create_dir_all(&config.exec_root)
         .with_context(|| format!("make {}", config.exec_root.display()))?;
     let mut terminate = signal(SignalKind::terminate()).context("listen for the stop signal")?;
@@ -62,16 +68,25 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 }
 
 /// Makes sure that one daemon works on a data root.
-fn lock(data_root: &Path) -> anyhow::Result<Flock<File>> {
+///
+/// A daemon that was killed may have children that have not executed yet, and hold its lock for a moment longer.
+async fn lock(data_root: &Path) -> anyhow::Result<Flock<File>> {
     std::fs::create_dir_all(data_root).with_context(|| format!("make {}", data_root.display()))?;
     let path = data_root.join("daemon.lock");
-    let file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
-        anyhow::anyhow!(
-            "another daemon works on {}: stop it, or give this one its own --data-root ({errno})",
-            data_root.display()
-        )
-    })
+    let mut file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((back, Errno::EWOULDBLOCK)) if Instant::now() < deadline => file = back,
+            Err((_, Errno::EWOULDBLOCK)) => bail!(
+                "another daemon works on {}: stop it, or give this one its own --data-root",
+                data_root.display()
+            ),
+            Err((_, errno)) => bail!("lock {}: {errno}", path.display()),
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
 }
 
 async fn assemble(config: &Config) -> anyhow::Result<Engine> {
