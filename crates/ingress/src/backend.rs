@@ -1,8 +1,10 @@
 //! One backend at run time: its counters, and the memory of its last failure.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use crate::choose::State;
 use crate::{Backend, BackendCounters};
@@ -19,16 +21,20 @@ pub(crate) struct Member {
     bytes_out: AtomicU64,
     /// Milliseconds after `born` until which it is avoided.
     avoided_until_ms: AtomicU64,
+    /// It is in no table any more, and gets nothing new.
+    is_withdrawn: AtomicBool,
+    /// Told when the last use of a withdrawn member ends.
+    ended: Arc<Notify>,
 }
 
-/// Counts as an active connection while it lives.
+/// Counts as an active connection, request or flow while it lives.
 #[derive(Debug)]
 pub(crate) struct Use {
     member: Arc<Member>,
 }
 
 impl Member {
-    pub(crate) fn new(backend: Backend) -> Member {
+    pub(crate) fn new(backend: Backend, ended: Arc<Notify>) -> Member {
         Member {
             backend,
             born: Instant::now(),
@@ -38,6 +44,8 @@ impl Member {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             avoided_until_ms: AtomicU64::new(0),
+            is_withdrawn: AtomicBool::new(false),
+            ended,
         }
     }
 
@@ -50,10 +58,30 @@ impl Member {
         }
     }
 
-    pub(crate) fn begin(self: &Arc<Self>) -> Use {
-        self.active.fetch_add(1, Ordering::Relaxed);
+    /// Begins a use, unless the backend was withdrawn.
+    pub(crate) fn begin(self: &Arc<Self>) -> Option<Use> {
+        // In this order: whoever withdraws and then counts either sees this use, or is seen here.
+        self.active.fetch_add(1, Ordering::SeqCst);
+        let begun = Use { member: self.clone() };
+        if self.is_withdrawn() {
+            return None;
+        }
         self.total.fetch_add(1, Ordering::Relaxed);
-        Use { member: self.clone() }
+        Some(begun)
+    }
+
+    /// Lets nothing new begin.
+    pub(crate) fn withdraw(&self) {
+        self.is_withdrawn.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.is_withdrawn.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many uses are going on.
+    pub(crate) fn active(&self) -> usize {
+        self.active.load(Ordering::SeqCst)
     }
 
     pub(crate) fn counters(&self) -> BackendCounters {
@@ -73,6 +101,10 @@ impl Member {
 }
 
 impl Use {
+    pub(crate) fn member(&self) -> &Arc<Member> {
+        &self.member
+    }
+
     pub(crate) fn backend(&self) -> &Backend {
         &self.member.backend
     }
@@ -102,7 +134,10 @@ impl Use {
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.member.active.fetch_sub(1, Ordering::Relaxed);
+        let before = self.member.active.fetch_sub(1, Ordering::SeqCst);
+        if before == 1 && self.member.is_withdrawn() {
+            self.member.ended.notify_waiters();
+        }
     }
 }
 
@@ -112,7 +147,7 @@ mod tests {
 
     fn member() -> Arc<Member> {
         let address = "127.0.0.1:1".parse().unwrap();
-        Arc::new(Member::new(Backend { address, task: "t".into() }))
+        Arc::new(Member::new(Backend { address, task: "t".into() }, Arc::default()))
     }
 
     #[test]
@@ -129,9 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn withdrawn_member_ends_what_began_and_begins_nothing() {
+        let member = member();
+        let begun = member.begin();
+
+        member.withdraw();
+
+        assert!(member.begin().is_none());
+        assert_eq!((member.active(), member.counters().total), (1, 1));
+        drop(begun);
+        assert_eq!(member.active(), 0);
+    }
+
+    #[test]
     fn failure_is_remembered_for_a_while_or_until_an_answer() {
         let member = member();
-        let member_use = member.begin();
+        let member_use = member.begin().unwrap();
 
         member_use.failed(Duration::from_secs(60));
         assert_eq!(member.state(), State::Avoided(1));

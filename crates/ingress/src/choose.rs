@@ -1,5 +1,8 @@
 //! Picks a backend: the less loaded of two random ones. Pure.
 
+/// Up to here all backends are looked at for each choice; above, two come first, and all only if those do not do.
+const SCANNED_MAX: usize = 16;
+
 /// Is what the choice knows of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
@@ -20,6 +23,11 @@ pub(crate) fn choose(
     state: impl Fn(usize) -> State,
     mut random: impl FnMut(usize) -> usize,
 ) -> Option<usize> {
+    if count > SCANNED_MAX
+        && let Some(quick) = two_at_once(count, &state, &mut random)
+    {
+        return Some(quick);
+    }
     let usable = |index: usize| match state(index) {
         State::Usable(active) => Some(active),
         State::Avoided(_) | State::Tried => None,
@@ -29,6 +37,26 @@ pub(crate) fn choose(
         State::Usable(_) | State::Tried => None,
     };
     two_of(count, usable, &mut random).or_else(|| two_of(count, avoided, &mut random))
+}
+
+/// Looks at two of all, which among many healthy backends is nearly always enough.
+fn two_at_once(
+    count: usize,
+    state: &impl Fn(usize) -> State,
+    random: &mut impl FnMut(usize) -> usize,
+) -> Option<usize> {
+    let (first, second) = two_different(count, random);
+    match (state(first), state(second)) {
+        (State::Usable(one), State::Usable(other)) => Some(if other < one { second } else { first }),
+        (State::Usable(_) | State::Avoided(_) | State::Tried, _) => None,
+    }
+}
+
+/// Returns two different numbers below `count`, which is at least 2; all pairs are equally likely.
+fn two_different(count: usize, random: &mut impl FnMut(usize) -> usize) -> (usize, usize) {
+    let first = random(count);
+    let second = random(count - 1);
+    (first, if second >= first { second + 1 } else { second })
 }
 
 fn two_of(
@@ -41,10 +69,7 @@ fn two_of(
     if total <= 1 {
         return eligible().next().map(|(index, _)| index);
     }
-    let first = random(total);
-    // The second is any other: skipping the first keeps all others equally likely.
-    let second = random(total - 1);
-    let second = if second >= first { second + 1 } else { second };
+    let (first, second) = two_different(total, random);
     // A backend may change its state between two looks; the last eligible one stands in for one that is gone.
     let at = |position: usize| eligible().nth(position).or_else(|| eligible().last());
     match (at(first), at(second)) {
@@ -85,15 +110,29 @@ mod tests {
         check(&[], &[], None);
     }
 
+    #[test]
+    fn among_many_two_are_looked_at() {
+        let looked = std::cell::Cell::new(0);
+        let state = |index: usize| {
+            looked.set(looked.get() + 1);
+            Usable(index)
+        };
+
+        assert_eq!(choose(1000, state, |below| below - 1), Some(998));
+
+        assert_eq!(looked.get(), 2);
+        assert_eq!(choose(1000, |index| if index == 7 { Usable(1) } else { Tried }, |_| 0), Some(7));
+    }
+
     fn states() -> impl Strategy<Value = Vec<State>> {
         let state = prop_oneof![(0..20usize).prop_map(Usable), (0..20usize).prop_map(Avoided), Just(Tried),];
-        proptest::collection::vec(state, 0..12)
+        proptest::collection::vec(state, 0..24)
     }
 
     proptest! {
         #[test]
         fn choice_is_never_worse_than_need_be(states in states(), one: usize, two: usize) {
-            let mut numbers = [one, two].into_iter();
+            let mut numbers = [one, two].into_iter().cycle();
 
             let chosen = choose(states.len(), |index| states[index], |below| numbers.next().unwrap() % below);
 

@@ -1,17 +1,19 @@
 //! Numbers of what went through, per port and backend.
 
-use crate::Backend;
+use crate::{Backend, Transport};
 
 /// Is what happened on one published port since it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortCounters {
     /// The published port.
     pub port: u16,
-    /// Connections open at this moment.
+    /// Its transport.
+    pub transport: Transport,
+    /// Connections or flows open at this moment.
     pub active: usize,
-    /// Connections accepted.
+    /// Connections accepted, or flows begun.
     pub total: u64,
-    /// Connections closed unserved, because no backend was there or none could be reached.
+    /// Connections, requests or flows left unserved, because no backend was there or none could be reached.
     pub refused: u64,
     /// The backends of the moment.
     pub backends: Vec<BackendCounters>,
@@ -22,9 +24,9 @@ pub struct PortCounters {
 pub struct BackendCounters {
     /// Which one.
     pub backend: Backend,
-    /// Connections open at this moment.
+    /// Connections, requests (of HTTP) or flows it serves at this moment.
     pub active: usize,
-    /// Connections it was chosen for.
+    /// Connections, requests or flows it was chosen for.
     pub total: u64,
     /// Of these, those it refused, did not answer in time, or reset before its first byte.
     pub failed: u64,

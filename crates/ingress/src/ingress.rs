@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::apply::Ports;
-use crate::connection::Patience;
-use crate::worker::{Command, Worker};
+use crate::datagram;
+use crate::reach::Patience;
+use crate::worker::{Command, Manners, Worker};
 use crate::{PortCounters, PortProblem, Table};
 
 /// How often a port that could not be opened is tried again.
@@ -40,6 +41,10 @@ pub struct Config {
     /// How much of what a client sent is remembered until its backend answers, to give it to another if need be;
     /// only requests that are safe to repeat are.
     pub repeat_bytes_max: usize,
+    /// How many flows of datagrams there are at most on a port; the longest silent go for new ones.
+    pub flows_max: usize,
+    /// How long a flow is kept without a datagram.
+    pub flow_idle: Duration,
 }
 
 impl Default for Config {
@@ -54,6 +59,10 @@ impl Default for Config {
             attempts_max: 5,
             avoid_failed: Duration::from_secs(2),
             repeat_bytes_max: 16 * 1024,
+            // Each holds a socket.
+            flows_max: 16 * 1024,
+            // What the kernel's own translation of addresses grants to unanswered and answered flows is 30 and 120.
+            flow_idle: Duration::from_secs(60),
         }
     }
 }
@@ -68,6 +77,8 @@ impl fmt::Debug for Config {
             attempts_max,
             avoid_failed,
             repeat_bytes_max,
+            flows_max,
+            flow_idle,
         } = self;
         f.debug_struct("Config")
             .field("threads", threads)
@@ -76,7 +87,28 @@ impl fmt::Debug for Config {
             .field("attempts_max", attempts_max)
             .field("avoid_failed", avoid_failed)
             .field("repeat_bytes_max", repeat_bytes_max)
+            .field("flows_max", flows_max)
+            .field("flow_idle", flow_idle)
             .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Returns what each worker needs to know.
+    fn manners(&self) -> Manners {
+        let patience = Patience {
+            connect: self.connect_timeout,
+            connect_last: self.connect_timeout_last,
+            attempts_max: self.attempts_max,
+            avoid_failed: self.avoid_failed,
+            repeat_bytes_max: self.repeat_bytes_max,
+        };
+        let flows = datagram::Bounds {
+            flows_max: self.flows_max.div_ceil(self.threads.max(1)),
+            idle: self.flow_idle,
+            avoid_failed: self.avoid_failed,
+        };
+        Manners { patience, flows }
     }
 }
 
@@ -111,28 +143,13 @@ impl Ingress {
     ///
     /// Ports open in the network namespace of the thread that calls this, or [`Ingress::apply`].
     pub fn start(config: Config) -> Result<Ingress, Error> {
-        let Config {
-            threads,
-            on_thread_start,
-            connect_timeout,
-            connect_timeout_last,
-            attempts_max,
-            avoid_failed,
-            repeat_bytes_max,
-        } = config;
-        let patience = Patience {
-            connect: connect_timeout,
-            connect_last: connect_timeout_last,
-            attempts_max,
-            avoid_failed,
-            repeat_bytes_max,
-        };
+        let threads = config.threads.max(1);
         let start = |worker: usize| {
-            let prepare = on_thread_start.clone();
-            Worker::start(format!("ingress-{worker}"), move || prepare(), patience)
+            let prepare = config.on_thread_start.clone();
+            Worker::start(format!("ingress-{worker}"), move || prepare(), config.manners())
                 .map_err(|source| Error::Worker { worker, source })
         };
-        let workers: Vec<_> = (0..threads.max(1)).map(start).collect::<Result<_, _>>()?;
+        let workers: Vec<_> = (0..threads).map(start).collect::<Result<_, _>>()?;
         let ports = Arc::new(Ports::new(workers.iter().map(|worker| worker.commands.clone()).collect()));
         let (retry, wakes) = mpsc::channel();
         let retried = ports.clone();
@@ -162,6 +179,21 @@ impl Ingress {
     /// Returns what went through, by port.
     pub fn counters(&self) -> Vec<PortCounters> {
         self.ports.counters()
+    }
+
+    /// Returns how many connections, requests (on ports that carry HTTP) and flows a task is serving through this
+    /// proxy, whether it is still in the table or not.
+    pub fn in_flight(&self, task: &str) -> usize {
+        self.ports.roster.in_flight(task)
+    }
+
+    /// Waits until nothing is in flight to a task that no table names any more, but at most for `deadline`; returns
+    /// how much is left.
+    ///
+    /// The future holds nothing of the proxy, so that it may be waited for beside other tables.
+    pub fn drained(&self, task: &str, deadline: Duration) -> impl Future<Output = usize> + Send + 'static {
+        let (roster, task) = (self.ports.roster.clone(), task.to_owned());
+        async move { roster.drained(&task, deadline).await }
     }
 
     /// Closes all ports at once, lets open connections go on for at most `grace`, and ends.

@@ -1,26 +1,36 @@
 //! Opens the listeners of a published port.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use std::time::Duration;
+
+use crate::Transport;
+use crate::port::Key;
 
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 /// A client that vanished without a word is noticed after this long, plus the kernel's probes.
 const KEEPALIVE: Duration = Duration::from_secs(300);
 
+/// Is what one worker serves of a port.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(std::net::TcpListener),
+    Udp(std::net::UdpSocket),
+}
+
 /// Opens `count` listeners that share a port, for all addresses of this host, IPv4 and IPv6.
 ///
-/// The kernel spreads connections over them, so that each worker accepts its own.
-pub(crate) fn listen(port: u16, count: usize) -> io::Result<Vec<TcpListener>> {
+/// The kernel spreads clients over them, so that each worker has its own.
+pub(crate) fn listen((port, transport): Key, count: usize) -> io::Result<Vec<Listener>> {
     let (domain, address) = address(port);
     // Listeners that share a port share it with strangers that ask for it too: a plain bind does not.
-    let probe = socket(domain)?;
+    let probe = socket(domain, transport)?;
     probe.bind(&address.into())?;
     drop(probe);
-    (0..count).map(|_| listener(domain, address)).collect()
+    (0..count).map(|_| listener(domain, transport, address)).collect()
 }
 
 /// Returns the widest address this host has: without IPv6 in the kernel, IPv4 only.
@@ -32,25 +42,34 @@ fn address(port: u16) -> (Domain, SocketAddr) {
     }
 }
 
-fn socket(domain: Domain) -> io::Result<Socket> {
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+fn socket(domain: Domain, transport: Transport) -> io::Result<Socket> {
+    let socket = match transport {
+        Transport::Tcp => Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?,
+        Transport::Udp => Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?,
+    };
     if domain == Domain::IPV6 {
         socket.set_only_v6(false)?;
     }
-    // Connections of a former listener may still be ending.
-    socket.set_reuse_address(true)?;
+    if transport == Transport::Tcp {
+        // Connections of a former listener may still be ending.
+        socket.set_reuse_address(true)?;
+    }
     Ok(socket)
 }
 
-fn listener(domain: Domain, address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket(domain)?;
+fn listener(domain: Domain, transport: Transport, address: SocketAddr) -> io::Result<Listener> {
+    let socket = socket(domain, transport)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
+    if transport == Transport::Udp {
+        socket.bind(&address.into())?;
+        return Ok(Listener::Udp(socket.into()));
+    }
     // Accepted connections inherit these, which saves a system call each.
     socket.set_tcp_nodelay(true)?;
     socket.set_keepalive(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(Listener::Tcp(socket.into()))
 }

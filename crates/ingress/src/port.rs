@@ -4,17 +4,41 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::backend::Member;
-use crate::{Backend, PortCounters};
+use tokio::sync::watch;
+
+use crate::backend::{Member, Use};
+use crate::choose::{State, choose};
+use crate::roster::Roster;
+use crate::{AppProtocol, Backend, PortCounters, Published, Transport};
+
+/// Names a listener.
+pub(crate) type Key = (u16, Transport);
+
+/// Is what the table says of one listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) carries: AppProtocol,
+    pub(crate) backends: Vec<Backend>,
+}
 
 /// Is a published port; shared by all worker threads.
 #[derive(Debug)]
 pub(crate) struct Port {
-    pub(crate) number: u16,
-    members: RwLock<Arc<[Arc<Member>]>>,
+    pub(crate) key: Key,
+    roster: Arc<Roster>,
+    plan: RwLock<Arc<Plan>>,
+    /// Told of every other plan.
+    changes: watch::Sender<()>,
     active: AtomicUsize,
     total: AtomicU64,
     refused: AtomicU64,
+}
+
+/// Is how a port is served at this moment.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) carries: AppProtocol,
+    members: Box<[Arc<Member>]>,
 }
 
 /// Counts as an open connection of a port while it lives.
@@ -22,34 +46,81 @@ pub(crate) struct Visit {
     port: Arc<Port>,
 }
 
+impl Wanted {
+    /// Lists the listeners of a published port.
+    pub(crate) fn of(number: u16, published: Published) -> impl Iterator<Item = (Key, Wanted)> {
+        let Published { tcp, udp } = published;
+        let tcp = tcp
+            .map(|tcp| ((number, Transport::Tcp), Wanted { carries: tcp.carries, backends: tcp.backends }));
+        let udp =
+            udp.map(|backends| ((number, Transport::Udp), Wanted { carries: AppProtocol::Bytes, backends }));
+        tcp.into_iter().chain(udp)
+    }
+}
+
 impl Port {
-    pub(crate) fn new(number: u16, backends: Vec<Backend>) -> Port {
+    pub(crate) fn new(key: Key, wanted: Wanted, roster: Arc<Roster>) -> Port {
         let port = Port {
-            number,
-            members: RwLock::new(Arc::new([])),
+            key,
+            roster,
+            plan: RwLock::new(Arc::new(Plan { carries: wanted.carries, members: Box::new([]) })),
+            changes: watch::Sender::new(()),
             active: AtomicUsize::new(0),
             total: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         };
-        port.replace(backends);
+        port.replace(wanted);
         port
     }
 
     /// Puts other backends in place; one that was there keeps its counters and connections.
-    pub(crate) fn replace(&self, backends: Vec<Backend>) {
-        let former = self.members();
+    pub(crate) fn replace(&self, wanted: Wanted) {
+        let former = self.plan();
         let mut kept: BTreeMap<&Backend, &Arc<Member>> =
-            former.iter().map(|member| (&member.backend, member)).collect();
-        let members = backends.into_iter().map(|backend| match kept.remove(&backend) {
+            former.members.iter().map(|member| (&member.backend, member)).collect();
+        let members = wanted.backends.into_iter().map(|backend| match kept.remove(&backend) {
             Some(member) => member.clone(),
-            None => Arc::new(Member::new(backend)),
+            None => self.roster.enter(backend),
         });
-        let members: Arc<[Arc<Member>]> = members.collect();
-        *self.members.write().unwrap_or_else(PoisonError::into_inner) = members;
+        let plan = Plan { carries: wanted.carries, members: members.collect() };
+        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
+        for gone in kept.into_values() {
+            gone.withdraw();
+        }
+        self.changes.send_replace(());
     }
 
-    pub(crate) fn members(&self) -> Arc<[Arc<Member>]> {
-        self.members.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Lets nothing new go to any backend, as the port is not in the table any more.
+    pub(crate) fn end(&self) {
+        self.replace(Wanted { carries: self.plan().carries, backends: Vec::new() });
+    }
+
+    /// Returns what tells of every other plan.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Returns how the port is served at this moment.
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        self.plan.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins to use a backend that is not among `tried`, and adds it there; `None` if none is left.
+    pub(crate) fn pick(&self, tried: &mut Vec<Arc<Member>>) -> Option<Use> {
+        loop {
+            let plan = self.plan();
+            let members = &plan.members;
+            let state = |index: usize| {
+                let is_tried = tried.iter().any(|tried| Arc::ptr_eq(tried, &members[index]));
+                if is_tried { State::Tried } else { members[index].state() }
+            };
+            let index = choose(members.len(), state, |below| rand::random_range(0..below))?;
+            tried.push(members[index].clone());
+            // One that was withdrawn at this very moment gets nothing; the plan is another by the next look.
+            if let Some(begun) = members[index].begin() {
+                return Some(begun);
+            }
+        }
     }
 
     pub(crate) fn visit(self: &Arc<Self>) -> Visit {
@@ -58,24 +129,25 @@ impl Port {
         Visit { port: self.clone() }
     }
 
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn counters(&self) -> PortCounters {
         PortCounters {
-            port: self.number,
+            port: self.key.0,
+            transport: self.key.1,
             active: self.active.load(Ordering::Relaxed),
             total: self.total.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
-            backends: self.members().iter().map(|member| member.counters()).collect(),
+            backends: self.plan().members.iter().map(|member| member.counters()).collect(),
         }
     }
 }
 
 impl Visit {
-    pub(crate) fn port(&self) -> &Port {
+    pub(crate) fn port(&self) -> &Arc<Port> {
         &self.port
-    }
-
-    pub(crate) fn refuse(&self) {
-        self.port.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -89,21 +161,42 @@ impl Drop for Visit {
 mod tests {
     use super::*;
 
-    fn backend(port: u16) -> Backend {
-        Backend { address: ([127, 0, 0, 1], port).into(), task: format!("t{port}") }
+    fn wanted(ports: &[u16]) -> Wanted {
+        let backend =
+            |port: &u16| Backend { address: ([127, 0, 0, 1], *port).into(), task: format!("t{port}") };
+        Wanted { carries: AppProtocol::Bytes, backends: ports.iter().map(backend).collect() }
+    }
+
+    fn port(ports: &[u16]) -> Port {
+        Port::new((80, Transport::Tcp), wanted(ports), Arc::default())
     }
 
     #[test]
     fn backend_that_stays_keeps_its_counters() {
-        let port = Port::new(80, vec![backend(1), backend(2)]);
-        let held = port.members()[1].begin();
+        let port = port(&[1, 2]);
+        let held = port.plan().members[1].begin();
 
-        port.replace(vec![backend(2), backend(3), backend(3)]);
+        port.replace(wanted(&[2, 3, 3]));
 
         let counters = port.counters().backends;
         let seen: Vec<_> = counters.iter().map(|found| (found.backend.address.port(), found.total)).collect();
         assert_eq!(seen, [(2, 1), (3, 0), (3, 0)]);
         drop(held);
         assert_eq!(port.counters().backends[0].active, 0);
+    }
+
+    #[test]
+    fn withdrawn_backend_is_in_flight_until_its_last_use_ends() {
+        let port = port(&[1, 2]);
+        let held = port.pick(&mut vec![port.plan().members[1].clone()]).unwrap();
+        assert_eq!(held.backend().task, "t1");
+
+        port.replace(wanted(&[2]));
+        port.roster.tidy();
+
+        assert_eq!((port.roster.in_flight("t1"), port.roster.in_flight("t2")), (1, 0));
+        drop(held);
+        port.roster.tidy();
+        assert_eq!(port.roster.in_flight("t1"), 0);
     }
 }

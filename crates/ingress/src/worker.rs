@@ -7,21 +7,30 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
 
-use crate::connection::{Patience, serve};
-use crate::port::Port;
+use crate::listen::Listener;
+use crate::port::{Key, Port, Visit};
+use crate::reach::Patience;
+use crate::{AppProtocol, datagram, stream};
 
 /// Is what a worker is told.
 pub(crate) enum Command {
-    /// Accept connections of a port.
-    Listen(Arc<Port>, std::net::TcpListener),
+    /// Accept a port's clients.
+    Listen(Arc<Port>, Listener),
     /// Close a port's listener and say so.
-    Close(u16, Sender<()>),
+    Close(Key, Sender<()>),
     /// Close all listeners, wait for open connections at most this long, and end.
     Finish(Duration, oneshot::Sender<()>),
+}
+
+/// Says how a worker treats clients and backends.
+#[derive(Debug, Clone)]
+pub(crate) struct Manners {
+    pub(crate) patience: Patience,
+    pub(crate) flows: datagram::Bounds,
 }
 
 /// Is the handle of a worker thread.
@@ -37,7 +46,7 @@ impl Worker {
     pub(crate) fn start(
         name: String,
         prepare: impl FnOnce() -> io::Result<()> + Send + 'static,
-        patience: Patience,
+        manners: Manners,
     ) -> io::Result<Worker> {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (report, prepared) = std::sync::mpsc::channel();
@@ -47,7 +56,7 @@ impl Worker {
             match runtime {
                 Ok(runtime) => {
                     let _ = report.send(Ok(()));
-                    runtime.block_on(Loop::new(patience).run(inbox));
+                    runtime.block_on(Loop::new(manners).run(inbox));
                 }
                 Err(error) => {
                     let _ = report.send(Err(error));
@@ -61,28 +70,28 @@ impl Worker {
 }
 
 struct Loop {
-    patience: Patience,
-    listeners: BTreeMap<u16, Task<()>>,
+    manners: Arc<Manners>,
+    listeners: BTreeMap<Key, Task<()>>,
     /// Every connection holds a receiver, so that the sender knows when the last one ended.
     open: watch::Sender<()>,
 }
 
 impl Loop {
-    fn new(patience: Patience) -> Loop {
-        Loop { patience, listeners: BTreeMap::new(), open: watch::Sender::new(()) }
+    fn new(manners: Manners) -> Loop {
+        Loop { manners: Arc::new(manners), listeners: BTreeMap::new(), open: watch::Sender::new(()) }
     }
 
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
         while let Some(command) = inbox.recv().await {
             match command {
                 Command::Listen(port, listener) => self.listen(port, listener),
-                Command::Close(number, done) => {
-                    self.close(number).await;
+                Command::Close(key, done) => {
+                    self.close(key).await;
                     let _ = done.send(());
                 }
                 Command::Finish(grace, done) => {
-                    for number in self.listeners.keys().copied().collect::<Vec<_>>() {
-                        self.close(number).await;
+                    for key in self.listeners.keys().copied().collect::<Vec<_>>() {
+                        self.close(key).await;
                     }
                     // Connections that are left end with the runtime.
                     let _ = tokio::time::timeout(grace, self.open.closed()).await;
@@ -93,21 +102,26 @@ impl Loop {
         }
     }
 
-    fn listen(&mut self, port: Arc<Port>, listener: std::net::TcpListener) {
-        let number = port.number;
-        match TcpListener::from_std(listener) {
-            Ok(listener) => {
-                let accepting = accept(listener, port, self.patience, self.open.subscribe());
-                self.listeners.insert(number, tokio::spawn(accepting));
+    fn listen(&mut self, port: Arc<Port>, listener: Listener) {
+        let key = port.key;
+        let serving = match listener {
+            Listener::Tcp(listener) => TcpListener::from_std(listener).map(|listener| {
+                tokio::spawn(accept(listener, port, self.manners.clone(), self.open.subscribe()))
+            }),
+            Listener::Udp(socket) => Ok(tokio::spawn(carry(socket, port, self.manners.flows))),
+        };
+        match serving {
+            Ok(serving) => {
+                self.listeners.insert(key, serving);
             }
             Err(error) => {
-                tracing::error!(port = number, %error, "published port has no listener on one worker")
+                tracing::error!(port = key.0, %error, "published port has no listener on one worker")
             }
         }
     }
 
-    async fn close(&mut self, number: u16) {
-        if let Some(task) = self.listeners.remove(&number) {
+    async fn close(&mut self, key: Key) {
+        if let Some(task) = self.listeners.remove(&key) {
             task.abort();
             // Waited for, as the listener is closed only then.
             let _ = task.await;
@@ -115,24 +129,41 @@ impl Loop {
     }
 }
 
-async fn accept(listener: TcpListener, port: Arc<Port>, patience: Patience, open: watch::Receiver<()>) {
+async fn accept(listener: TcpListener, port: Arc<Port>, manners: Arc<Manners>, open: watch::Receiver<()>) {
     /// Out of descriptors or memory: a connection may end meanwhile; trying at once would only spin.
     const PAUSE: Duration = Duration::from_millis(20);
     loop {
         match listener.accept().await {
             Ok((client, _)) => {
-                let (visit, open) = (port.visit(), open.clone());
+                let (visit, open, manners) = (port.visit(), open.clone(), manners.clone());
                 tokio::spawn(async move {
-                    serve(client, visit, patience).await;
+                    serve(client, visit, &manners).await;
                     drop(open);
                 });
             }
             // The client gave up before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(port = port.number, %error, "cannot accept connections for a moment");
+                tracing::warn!(port = port.key.0, %error, "cannot accept connections for a moment");
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+async fn serve(client: TcpStream, visit: Visit, manners: &Manners) {
+    let carries = visit.port().plan().carries;
+    match carries {
+        AppProtocol::Bytes | AppProtocol::Announced(_) | AppProtocol::Http => {
+            stream::serve(client, visit, carries, &manners.patience).await;
+        }
+    }
+}
+
+/// Serves a UDP port until it is closed.
+async fn carry(socket: std::net::UdpSocket, port: Arc<Port>, bounds: datagram::Bounds) {
+    let number = port.key.0;
+    if let Err(error) = datagram::serve(socket, port, bounds).await {
+        tracing::error!(port = number, %error, "published port carries no datagrams on one worker");
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod peers;
+
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,62 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ingress::{Backend, Config, Ingress, PortCounters, Table};
+use ingress::{AppProtocol, Config, Ingress, ProxyVersion, Table};
+use peers::{
+    DEADLINE, backend, connect, counters, echo, echoes, eventually, line, publish, refusing, start, table,
+    wait,
+};
 use socket2::SockRef;
 
-const DEADLINE: Duration = Duration::from_secs(10);
-
-fn start() -> Ingress {
-    Ingress::start(Config { threads: 2, ..Config::default() }).unwrap()
-}
-
-fn wait<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
-/// Returns a port nobody listens on; tests run side by side, so it is taken at once.
-fn free_port() -> u16 {
-    TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port()
-}
-
-fn table(port: u16, backends: &[SocketAddr]) -> Table {
-    let backend = |address: &SocketAddr| Backend { address: *address, task: format!("task {address}") };
-    Table { ports: [(port, backends.iter().map(backend).collect())].into() }
-}
-
-/// Opens a free port with these backends.
-fn publish(ingress: &Ingress, backends: &[SocketAddr]) -> u16 {
-    loop {
-        let port = free_port();
-        if ingress.apply(table(port, backends)).is_empty() {
-            return port;
-        }
-    }
-}
-
-/// Runs a backend that hands each connection to `serve`.
-fn backend(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let serve = Arc::new(serve);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (serve, stream) = (serve.clone(), stream.unwrap());
-            stream.set_read_timeout(Some(DEADLINE)).unwrap();
-            std::thread::spawn(move || serve(stream));
-        }
-    });
-    address
-}
-
-/// Sends its name first, and then back what it gets.
-fn echo(name: &'static str) -> SocketAddr {
-    backend(move |mut stream| {
-        let _ = writeln!(stream, "{name}");
-        let mut reader = stream.try_clone().unwrap();
-        let _ = std::io::copy(&mut reader, &mut stream);
-        let _ = stream.shutdown(Shutdown::Write);
-    })
+fn publish_bytes(ingress: &Ingress, backends: &[SocketAddr]) -> u16 {
+    publish(ingress, |port| table(port, AppProtocol::Bytes, backends))
 }
 
 /// Reads a request head and answers with its name.
@@ -90,49 +45,10 @@ fn aborting() -> SocketAddr {
     })
 }
 
-/// Returns an address that refuses connections.
-fn refusing() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-fn connect(port: u16) -> TcpStream {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
-    stream
-}
-
-fn line(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while stream.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {
-        bytes.push(byte[0]);
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
-fn echoes(stream: &mut TcpStream, text: &str) -> bool {
-    stream.write_all(text.as_bytes()).unwrap();
-    let mut back = vec![0; text.len()];
-    stream.read_exact(&mut back).is_ok() && back == text.as_bytes()
-}
-
-fn counters(ingress: &Ingress, port: u16) -> PortCounters {
-    ingress.counters().into_iter().find(|counters| counters.port == port).unwrap()
-}
-
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + DEADLINE;
-    while !condition() {
-        assert!(Instant::now() < end, "{what} did not become true");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn open_connections_are_spread_evenly() {
     let ingress = start();
-    let port = publish(&ingress, &[echo("a"), echo("b"), echo("c")]);
+    let port = publish_bytes(&ingress, &[echo("a"), echo("b"), echo("c")]);
 
     let mut counts = BTreeMap::new();
     let mut held = Vec::new();
@@ -153,7 +69,7 @@ fn open_connections_are_spread_evenly() {
 #[test]
 fn port_is_reached_over_both_address_families() {
     let ingress = start();
-    let port = publish(&ingress, &[echo("a")]);
+    let port = publish_bytes(&ingress, &[echo("a")]);
 
     assert_eq!(line(&mut connect(port)), "a");
     assert_eq!(line(&mut TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap()), "a");
@@ -162,7 +78,7 @@ fn port_is_reached_over_both_address_families() {
 #[test]
 fn refusing_backend_is_replaced_and_avoided() {
     let ingress = start();
-    let port = publish(&ingress, &[refusing(), echo("a"), refusing()]);
+    let port = publish_bytes(&ingress, &[refusing(), echo("a"), refusing()]);
 
     for _ in 0..100 {
         assert_eq!(line(&mut connect(port)), "a");
@@ -185,7 +101,7 @@ fn backend_that_never_answers_is_replaced_after_the_timeout() {
     let _fill = TcpStream::connect(address).unwrap();
     let config = Config { threads: 1, connect_timeout: Duration::from_millis(100), ..Config::default() };
     let ingress = Ingress::start(config).unwrap();
-    let port = publish(&ingress, &[address, echo("a")]);
+    let port = publish_bytes(&ingress, &[address, echo("a")]);
 
     for _ in 0..20 {
         assert_eq!(line(&mut connect(port)), "a");
@@ -195,7 +111,7 @@ fn backend_that_never_answers_is_replaced_after_the_timeout() {
 #[test]
 fn reset_before_the_first_byte_is_answered_by_another() {
     let ingress = start();
-    let port = publish(&ingress, &[aborting(), web("good")]);
+    let port = publish_bytes(&ingress, &[aborting(), web("good")]);
 
     for _ in 0..50 {
         let mut stream = connect(port);
@@ -211,7 +127,7 @@ fn reset_before_the_first_byte_is_answered_by_another() {
 fn request_that_may_have_been_carried_out_is_not_sent_twice() {
     let config = Config { avoid_failed: Duration::ZERO, threads: 1, ..Config::default() };
     let ingress = Ingress::start(config).unwrap();
-    let port = publish(&ingress, &[aborting(), web("good")]);
+    let port = publish_bytes(&ingress, &[aborting(), web("good")]);
 
     let mut answers = BTreeMap::new();
     for _ in 0..60 {
@@ -232,7 +148,7 @@ fn request_that_may_have_been_carried_out_is_not_sent_twice() {
 fn client_without_a_backend_is_refused_at_once() {
     let ingress = start();
     for backends in [vec![], vec![refusing()], vec![refusing(); 5]] {
-        let port = publish(&ingress, &backends);
+        let port = publish_bytes(&ingress, &backends);
         let begin = Instant::now();
 
         let mut stream = connect(port);
@@ -248,11 +164,11 @@ fn client_without_a_backend_is_refused_at_once() {
 fn established_connections_survive_changes_of_the_table() {
     let ingress = start();
     let (a, b) = (echo("a"), echo("b"));
-    let port = publish(&ingress, &[a]);
+    let port = publish_bytes(&ingress, &[a]);
     let mut stream = connect(port);
     assert_eq!(line(&mut stream), "a");
 
-    assert!(ingress.apply(table(port, &[b])).is_empty());
+    assert!(ingress.apply(table(port, AppProtocol::Bytes, &[b])).is_empty());
     assert!(echoes(&mut stream, "other backends"));
     assert_eq!(line(&mut connect(port)), "b");
     assert!(ingress.apply(Table::default()).is_empty());
@@ -285,12 +201,12 @@ fn each_side_may_close_its_half_first() {
         sender.send(all.len()).unwrap();
     });
 
-    let mut stream = connect(publish(&ingress, &[counting]));
+    let mut stream = connect(publish_bytes(&ingress, &[counting]));
     stream.write_all(&vec![7; 3_000_000]).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(line(&mut stream), "3000000");
 
-    let mut stream = connect(publish(&ingress, &[closing]));
+    let mut stream = connect(publish_bytes(&ingress, &[closing]));
     assert_eq!(line(&mut stream), "bye");
     assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
     stream.write_all(&vec![7; 2_000_000]).unwrap();
@@ -306,7 +222,7 @@ fn slow_reader_gets_everything_in_order() {
         let data: Vec<u8> = (0..BYTES).map(|index| (index % 251) as u8).collect();
         let _ = stream.write_all(&data);
     });
-    let port = publish(&ingress, &[pouring]);
+    let port = publish_bytes(&ingress, &[pouring]);
     let mut stream = connect(port);
 
     let (mut read, mut chunk) = (0, vec![0; 10_000]);
@@ -332,7 +248,7 @@ fn abort_in_mid_stream_is_no_regular_end() {
         let _ = stream.read(&mut [0; 1]);
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     });
-    let mut stream = connect(publish(&ingress, &[breaking]));
+    let mut stream = connect(publish_bytes(&ingress, &[breaking]));
 
     assert_eq!(line(&mut stream), "half");
     stream.write_all(b"x").unwrap();
@@ -350,7 +266,7 @@ fn port_in_use_is_reported_and_opened_when_it_is_free() {
     stranger.listen(1).unwrap();
     let port = stranger.local_addr().unwrap().as_socket().unwrap().port();
 
-    let problems = ingress.apply(table(port, &[echo("a")]));
+    let problems = ingress.apply(table(port, AppProtocol::Bytes, &[echo("a")]));
     assert_eq!(problems.len(), 1);
     assert_eq!((problems[0].port, problems[0].error.kind()), (port, ErrorKind::AddrInUse));
     assert_eq!(ingress.problems().len(), 1);
@@ -385,7 +301,7 @@ fn thousands_of_connections_are_open_at_once() {
             held.push(stream);
         }
     });
-    let port = publish(&ingress, &[address]);
+    let port = publish_bytes(&ingress, &[address]);
 
     let mut held: Vec<_> = (0..CONNECTIONS).map(|_| connect(port)).collect();
 
@@ -405,7 +321,7 @@ fn open_files_limit() -> (u64, u64) {
 #[test]
 fn shutdown_lets_open_connections_end_within_the_grace() {
     let ingress = start();
-    let port = publish(&ingress, &[echo("a")]);
+    let port = publish_bytes(&ingress, &[echo("a")]);
     let mut stream = connect(port);
     assert_eq!(line(&mut stream), "a");
 
@@ -423,7 +339,7 @@ fn shutdown_lets_open_connections_end_within_the_grace() {
 #[test]
 fn shutdown_ends_connections_after_the_grace() {
     let ingress = start();
-    let port = publish(&ingress, &[echo("a")]);
+    let port = publish_bytes(&ingress, &[echo("a")]);
     let mut stream = connect(port);
     assert_eq!(line(&mut stream), "a");
 
@@ -441,4 +357,58 @@ fn worker_that_cannot_be_prepared_stops_the_start() {
 
     assert_eq!(error.to_string(), "start ingress worker 0");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "no such namespace");
+}
+
+#[test]
+fn announced_client_comes_before_its_bytes() {
+    let ingress = start();
+    let echo = backend(|mut stream| {
+        let mut reader = stream.try_clone().unwrap();
+        let _ = std::io::copy(&mut reader, &mut stream);
+    });
+    let publish = |version| {
+        // The first refuses, so that the second is told as well.
+        publish(&ingress, |port| table(port, AppProtocol::Announced(version), &[refusing(), echo]))
+    };
+
+    let port = publish(ProxyVersion::V1);
+    let mut four = connect(port);
+    let from = four.local_addr().unwrap().port();
+    assert_eq!(line(&mut four), format!("PROXY TCP4 127.0.0.1 127.0.0.1 {from} {port}\r"));
+    assert!(echoes(&mut four, "bytes"));
+    let mut six = TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
+    let from = six.local_addr().unwrap().port();
+    assert_eq!(line(&mut six), format!("PROXY TCP6 ::1 ::1 {from} {port}\r"));
+
+    let port = publish(ProxyVersion::V2);
+    let mut four = connect(port);
+    let mut header = [0; 28];
+    four.read_exact(&mut header).unwrap();
+    assert_eq!(&header[..24], b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01");
+    let from = four.local_addr().unwrap().port();
+    assert_eq!(header[24..], [from.to_be_bytes(), port.to_be_bytes()].concat());
+    assert!(echoes(&mut four, "bytes"));
+}
+
+#[test]
+fn withdrawn_backend_is_drained_when_its_last_connection_ends() {
+    let ingress = start();
+    let (a, b) = (echo("a"), echo("b"));
+    let port = publish_bytes(&ingress, &[a]);
+    let mut stream = connect(port);
+    assert_eq!(line(&mut stream), "a");
+    ingress.apply(table(port, AppProtocol::Bytes, &[b]));
+
+    assert_eq!(ingress.in_flight(&peers::task(a)), 1);
+    assert_eq!(wait(ingress.drained(&peers::task(a), Duration::from_millis(20))), 1);
+    let waiting = ingress.drained(&peers::task(a), DEADLINE);
+    let waiting = std::thread::spawn(move || (wait(waiting), Instant::now()));
+    assert!(echoes(&mut stream, "still served"));
+    drop(stream);
+
+    let begin = Instant::now();
+    let (left, end) = waiting.join().unwrap();
+    assert_eq!(left, 0);
+    assert!(end - begin < DEADLINE / 2);
+    assert_eq!(ingress.in_flight("no such task"), 0);
 }

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::repeat::may_repeat;
 use crate::backend::Use;
-use crate::repeat::may_repeat;
 
 /// Bytes read at once: larger ones gained nothing with 1 MiB bodies, smaller ones cost system calls.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -76,15 +76,16 @@ enum Fault {
     Writing,
 }
 
-/// Relays until both directions ended; what an earlier backend left unanswered is sent first.
+/// Relays until both directions ended; `header`, and then what an earlier backend left unanswered, is sent first.
 pub(crate) async fn relay(
     client: &mut TcpStream,
     server: &mut TcpStream,
+    header: &[u8],
     opening: Opening,
     counted: &Use,
 ) -> End {
-    let repeated = opening.sent.clone().unwrap_or_default();
-    let mut forth = Half { pending: repeated, is_read: opening.client_closed, ..Half::default() };
+    let pending = [header, opening.sent.as_deref().unwrap_or_default()].concat();
+    let mut forth = Half { pending, is_read: opening.client_closed, ..Half::default() };
     let mut back = Half::default();
     let mut opening = Some(opening);
     let result = poll_fn(|context| {
