@@ -22,6 +22,7 @@ use crate::network_state::NetworkState;
 use crate::runner::{self, Report, Runner};
 use crate::runtime::{self, Order, Runtime, Seen};
 use crate::session::{Event, Sessions};
+use crate::volumes::Volumes;
 
 /// How often a changed journal is written. A journal that is a moment old does no harm: what it
 /// lacks, a manager tells again.
@@ -87,6 +88,7 @@ pub struct Agent {
     preferred: Vec<String>,
     manager: Option<Link>,
     logs: Logs,
+    volumes: Volumes,
     leftovers: BTreeMap<TaskId, Seen>,
 }
 
@@ -123,6 +125,7 @@ impl Agent {
             preferred: Vec::new(),
             manager: None,
             logs: Logs::default(),
+            volumes: Volumes::default(),
             leftovers,
         })
     }
@@ -182,8 +185,9 @@ impl Agent {
 
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::Opened { outbox, client, held } => {
-                self.manager = Some(Link::new(outbox, client, held, self.memory.statuses.clone()));
+            Event::Opened { outbox, clients, held } => {
+                let known = self.memory.statuses.clone();
+                self.manager = Some(Link::new(outbox, *clients, held, known));
                 self.sequence = 0;
             }
             Event::Closed => self.manager = None,
@@ -209,6 +213,11 @@ impl Agent {
             pb::manager_message::Kind::Logs(query) => {
                 if let Some(manager) = &self.manager {
                     self.logs.answer(query, self.config.node, self.runtime.clone(), manager.client());
+                }
+            }
+            pb::manager_message::Kind::Volume(query) => {
+                if let Some(manager) = &self.manager {
+                    self.volumes.carry(query, self.runtime.clone(), manager.bulk_client());
                 }
             }
             pb::manager_message::Kind::LogsEnd(end) => self.logs.end(&end.id),

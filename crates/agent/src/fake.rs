@@ -6,10 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
 use model::{Description, Engine, Platform, TaskId};
 use tokio::sync::watch;
 
-use crate::runtime::{Error, Exit, LogStream, LogsWanted, Order, Phase, Runtime, Seen, Started};
+use crate::runtime::{
+    Archive, Error, Exit, LogStream, LogsWanted, Onto, Order, Phase, Refusal, RefusalKind, Runtime, Seen,
+    Started,
+};
 use crate::{NetworkState, backoff};
 
 /// What the next calls do.
@@ -44,6 +49,8 @@ struct State {
     attached: BTreeSet<TaskId>,
     applied: Vec<NetworkState>,
     calls: Vec<&'static str>,
+    volumes: BTreeMap<&'static str, Vec<&'static str>>,
+    imported: Vec<String>,
 }
 
 impl Fake {
@@ -72,6 +79,16 @@ impl Fake {
 
     pub fn calls(&self) -> Vec<&'static str> {
         self.state().calls.clone()
+    }
+
+    /// Has a volume whose archive comes in these pieces; one called `broken` is a failure.
+    pub fn has_volume(&self, name: &'static str, pieces: &[&'static str]) {
+        self.state().volumes.insert(name, pieces.to_vec());
+    }
+
+    /// Returns the archives that were unpacked, each after the name of its volume.
+    pub fn imported(&self) -> Vec<String> {
+        self.state().imported.clone()
     }
 
     pub fn applied(&self) -> Vec<NetworkState> {
@@ -190,6 +207,36 @@ impl Runtime for Fake {
 
     async fn logs(&self, _task: TaskId, _wanted: LogsWanted) -> Result<LogStream, Error> {
         Err(Error::new("no logs here"))
+    }
+
+    async fn export_volume(&self, name: &str) -> Result<Archive, Refusal> {
+        match self.state().volumes.get(name) {
+            None => {
+                Err(Refusal { kind: RefusalKind::NotFound, message: format!("get {name}: no such volume") })
+            }
+            Some(pieces) => {
+                let pieces = pieces.iter().map(|piece| match *piece {
+                    "broken" => Err(std::io::Error::other("a bad sector")),
+                    piece => Ok(Bytes::from(piece)),
+                });
+                Ok(Box::pin(futures_util::stream::iter(pieces.collect::<Vec<_>>())))
+            }
+        }
+    }
+
+    async fn import_volume(&self, name: &str, onto: Onto, mut archive: Archive) -> Result<(), Refusal> {
+        let mut whole = Vec::new();
+        while let Some(piece) = archive.next().await {
+            let failed =
+                |error: std::io::Error| Refusal { kind: RefusalKind::Failed, message: error.to_string() };
+            whole.extend_from_slice(&piece.map_err(failed)?);
+        }
+        if onto == Onto::Nothing && self.state().volumes.contains_key(name) {
+            let message = format!("import {name}: the volume is not empty");
+            return Err(Refusal { kind: RefusalKind::Conflict, message });
+        }
+        self.state().imported.push(format!("{name}: {}", String::from_utf8(whole).unwrap()));
+        Ok(())
     }
 
     async fn apply_networks(&self, state: NetworkState) -> Result<(), Error> {

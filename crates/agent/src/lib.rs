@@ -20,11 +20,13 @@ mod runner;
 mod runtime;
 mod session;
 mod step;
+mod volumes;
 
 pub use agent::{Agent, Config, Connection, OpenError};
 pub use journal::Error as JournalError;
 pub use network_state::{Backend, NetworkState, Overlay, Peer, PublishedPort};
 pub use runtime::{
-    Error as RuntimeError, Exit, LogLine, LogStream, LogsWanted, Order, Phase, Runtime, Seen, Started,
+    Archive, Error as RuntimeError, Exit, LogLine, LogStream, LogsWanted, Onto, Order, Phase, Refusal,
+    RefusalKind, Runtime, Seen, Started,
 };
 pub use step::{Step, next_step};

@@ -11,10 +11,18 @@ use wire::pb::dispatcher_client::DispatcherClient;
 
 use crate::session;
 
+/// The ways to one manager.
+pub(crate) struct Clients {
+    /// Over the session's connection.
+    pub client: DispatcherClient<Channel>,
+    /// Over another one, for what comes in bulk: it would take the room of heartbeats.
+    pub bulk: DispatcherClient<Channel>,
+}
+
 /// An open session. What finds no room in the outbox is kept and offered again.
 pub(crate) struct Link {
     outbox: mpsc::Sender<pb::AgentMessage>,
-    client: DispatcherClient<Channel>,
+    clients: Clients,
     /// Statuses the manager was not sent; a new session begins with all of them.
     unsent: BTreeMap<TaskId, TaskStatus>,
     in_flight: Option<u64>,
@@ -28,16 +36,21 @@ impl Link {
     /// Begins a session in which every known status is to be told.
     pub fn new(
         outbox: mpsc::Sender<pb::AgentMessage>,
-        client: DispatcherClient<Channel>,
+        clients: Clients,
         held: oneshot::Sender<()>,
         known: BTreeMap<TaskId, TaskStatus>,
     ) -> Self {
-        Self { outbox, client, unsent: known, in_flight: None, next_report: 1, applied: 0, _held: held }
+        Self { outbox, clients, unsent: known, in_flight: None, next_report: 1, applied: 0, _held: held }
     }
 
     /// Returns a client to the same manager.
     pub fn client(&self) -> DispatcherClient<Channel> {
-        self.client.clone()
+        self.clients.client.clone()
+    }
+
+    /// Returns a client to the same manager for what comes in bulk.
+    pub fn bulk_client(&self) -> DispatcherClient<Channel> {
+        self.clients.bulk.clone()
     }
 
     /// Takes up a status to be told.
@@ -94,7 +107,8 @@ mod tests {
         // It connects on its first call, which never comes.
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
         let known = [(TaskId::from_bits(1), status(TaskState::Running))].into();
-        (Link::new(outbox, DispatcherClient::new(channel), oneshot::channel().0, known), inbox)
+        let client = DispatcherClient::new(channel);
+        (Link::new(outbox, Clients { bulk: client.clone(), client }, oneshot::channel().0, known), inbox)
     }
 
     fn sent(inbox: &mut mpsc::Receiver<pb::AgentMessage>) -> Vec<String> {

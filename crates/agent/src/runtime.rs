@@ -43,6 +43,13 @@ pub trait Runtime: Send + Sync + 'static {
     /// Returns the lines that a task's container wrote.
     async fn logs(&self, task: TaskId, wanted: LogsWanted) -> Result<LogStream, Error>;
 
+    /// Packs what is in a volume of this host.
+    async fn export_volume(&self, name: &str) -> Result<Archive, Refusal>;
+
+    /// Unpacks an archive into a volume of this host, made if there is none of this name. An archive that breaks off
+    /// is an error.
+    async fn import_volume(&self, name: &str, onto: Onto, archive: Archive) -> Result<(), Refusal>;
+
     /// Puts networks and published ports into force.
     async fn apply_networks(&self, state: NetworkState) -> Result<(), Error>;
 
@@ -129,6 +136,41 @@ pub struct LogLine {
 
 /// The lines of a log.
 pub type LogStream = Pin<Box<dyn Stream<Item = Result<LogLine, Error>> + Send>>;
+
+/// An archive on its way; after an error comes nothing.
+pub type Archive = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+/// What an archive may be unpacked onto.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onto {
+    /// A volume that holds nothing.
+    Nothing,
+    /// Whatever the volume holds.
+    Anything,
+}
+
+/// Why a volume is not carried, in the user's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// How it is to be taken.
+    pub kind: RefusalKind,
+    /// What is wrong, with its causes.
+    pub message: String,
+}
+
+/// How a refusal is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// There is no such volume.
+    NotFound,
+    /// What the volume holds forbids it.
+    Conflict,
+    /// The request or the archive is wrong in itself.
+    Invalid,
+    /// Something failed that should not.
+    Failed,
+}
 
 /// Why the host could not do it, in the user's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,6 +10,7 @@ use wire::pb;
 use wire::pb::dispatcher_client::DispatcherClient;
 
 use crate::backoff;
+use crate::link::Clients;
 use crate::runtime::Runtime;
 
 /// How many messages wait to be sent; a session that cannot take them is as good as lost.
@@ -26,7 +27,7 @@ pub(crate) enum Event {
     /// A session is open; messages may be sent into it.
     Opened {
         outbox: mpsc::Sender<pb::AgentMessage>,
-        client: DispatcherClient<tonic::transport::Channel>,
+        clients: Box<Clients>,
         /// The session ends when this is dropped.
         held: oneshot::Sender<()>,
     },
@@ -102,7 +103,10 @@ impl Sessions {
         };
         tracing::info!(manager = %address, "session opened");
         let (held, mut dropped) = oneshot::channel();
-        if self.events.send(Event::Opened { outbox: outbox.clone(), client, held }).await.is_err() {
+        // It connects when it is first used.
+        let bulk = DispatcherClient::new(identity::channel(address, &self.tls));
+        let clients = Box::new(Clients { client, bulk });
+        if self.events.send(Event::Opened { outbox: outbox.clone(), clients, held }).await.is_err() {
             return Ok(());
         }
         let mut beat = beat_of(&welcome);

@@ -436,6 +436,13 @@ async fn volumes_are_made_listed_and_moved() {
         ),
         ("volume export data", "", "GET /drover/volumes/data/export", "TAR"),
         ("volume import data", "TAR", "POST /drover/volumes/data/import", "data\n"),
+        ("volume export --node w1 data", "", "GET /drover/volumes/data/export?node=w1", "TAR"),
+        (
+            "volume import --node w1 --merge data",
+            "TAR",
+            "POST /drover/volumes/data/import?node=w1&merge=1",
+            "data\n",
+        ),
     ] {
         let outcome = typed(line, known(), input).await;
 

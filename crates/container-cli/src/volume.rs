@@ -121,6 +121,10 @@ pub struct Prune {
 pub struct Export {
     /// The volume
     volume: String,
+    /// The node whose volume it is, by name or id; the one that is talked to unless given. Others are reached through
+    /// a manager
+    #[arg(long, value_name = "NODE")]
+    node: Option<String>,
     /// Write to this file; standard output unless given
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -129,8 +133,15 @@ pub struct Export {
 /// Which volume gets what.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// The volume
+    /// The volume, which is made if there is none; one that holds something is refused without --merge
     volume: String,
+    /// Add to what the volume holds, and replace what has the same name
+    #[arg(long)]
+    merge: bool,
+    /// The node whose volume it is, by name or id; the one that is talked to unless given. Others are reached through
+    /// a manager
+    #[arg(long, value_name = "NODE")]
+    node: Option<String>,
     /// Read this file; standard input unless given
     #[arg(short, long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -240,12 +251,14 @@ async fn clear(context: &mut Context, arguments: Prune) -> Result<()> {
 async fn write(context: &mut Context, arguments: Export) -> Result<()> {
     export::refuse_terminal(context, arguments.output.is_some())?;
     let route = Route::new(format!("/drover/volumes/{}/export", escape_path(&arguments.volume)));
+    let route = on(route, arguments.node.as_deref());
     let archive = context.engine.stream(route).await?;
     export::write(context, archive, arguments.output).await
 }
 
 async fn read(context: &mut Context, arguments: Import) -> Result<()> {
     let route = Route::new(format!("/drover/volumes/{}/import", escape_path(&arguments.volume)));
+    let route = on(route, arguments.node.as_deref()).flagged("merge", arguments.merge);
     let kind = "application/x-tar";
     let mut answer = match &arguments.input {
         Some(path) => {
@@ -264,4 +277,11 @@ async fn read(context: &mut Context, arguments: Import) -> Result<()> {
     // The daemon has read the archive when its answer ends.
     while answer.next_raw().await?.is_some() {}
     Ok(context.console.line(&arguments.volume)?)
+}
+
+fn on(route: Route, node: Option<&str>) -> Route {
+    match node {
+        Some(node) => route.with("node", node),
+        None => route,
+    }
 }

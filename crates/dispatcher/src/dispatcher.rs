@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
+use bytes::Bytes;
 use consensus::Proposer;
 use futures_util::{Stream, StreamExt};
 use identity::Tls;
@@ -20,6 +21,7 @@ use crate::intake::{Intake, Report};
 use crate::log_broker::LogBroker;
 use crate::relay::Relay;
 use crate::session::{self, Session};
+use crate::volumes::{self, Carriage, Onto, VolumeBroker, VolumeError};
 
 /// How many messages wait for an agent; its session waits when it is full.
 const OUTBOX_LENGTH: usize = 256;
@@ -54,6 +56,7 @@ pub struct Dispatcher {
     reports: mpsc::Sender<Report>,
     heard: mpsc::UnboundedSender<NodeId>,
     logs: LogBroker,
+    volumes: VolumeBroker,
 }
 
 impl Dispatcher {
@@ -70,7 +73,18 @@ impl Dispatcher {
         let loops = async move {
             tokio::join!(intake.run(), relay.run());
         };
-        (Self { proposer, tls, managers, reports, heard, logs: LogBroker::default() }, loops)
+        (
+            Self {
+                proposer,
+                tls,
+                managers,
+                reports,
+                heard,
+                logs: LogBroker::default(),
+                volumes: VolumeBroker::default(),
+            },
+            loops,
+        )
     }
 
     /// Returns the gRPC service.
@@ -94,6 +108,45 @@ impl Dispatcher {
         // It ends with its receiver: every send into a dropped one fails.
         drop(tokio::spawn(self.clone().read_everywhere(query, lines)));
         receiver
+    }
+
+    /// Packs what is in a volume of a node. The query's id names it in the cluster.
+    pub async fn export_volume(
+        &self,
+        id: String,
+        node: NodeId,
+        volume: &str,
+    ) -> Result<impl Stream<Item = Result<Bytes, VolumeError>> + Send + 'static, VolumeError> {
+        let carriage = self.open_volume(id, node, volume, pb::VolumeAction::Export).await?;
+        volumes::archive_of(carriage).await
+    }
+
+    /// Unpacks an archive into a volume of a node, made if there is none of this name.
+    pub async fn import_volume(
+        &self,
+        id: String,
+        node: NodeId,
+        volume: &str,
+        onto: Onto,
+        archive: impl Stream<Item = std::io::Result<Bytes>> + Send,
+    ) -> Result<(), VolumeError> {
+        let action = match onto {
+            Onto::Nothing => pb::VolumeAction::Import,
+            Onto::Anything => pb::VolumeAction::Merge,
+        };
+        volumes::send(self.open_volume(id, node, volume, action).await?, archive).await
+    }
+
+    async fn open_volume(
+        &self,
+        id: String,
+        node: NodeId,
+        volume: &str,
+        action: pb::VolumeAction,
+    ) -> Result<Carriage, VolumeError> {
+        let (node_id, volume, action) = (node.to_string(), volume.to_owned(), action.into());
+        let managers = self.managers.borrow().values().cloned().collect();
+        volumes::open(managers, &self.tls, pb::VolumeQuery { id, node_id, volume, action }).await
     }
 
     /// Returns a view that holds everything acknowledged before. A manager that lags behind would tell a
@@ -189,6 +242,8 @@ type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl dispatcher_server::Dispatcher for Dispatcher {
     type SessionStream = Responses<pb::ManagerMessage>;
     type LogsStream = Responses<pb::LogRecord>;
+    type CarryVolumeStream = Responses<pb::VolumePiece>;
+    type DeliverVolumeStream = Responses<pb::VolumePiece>;
 
     async fn session(
         &self,
@@ -294,5 +349,33 @@ impl dispatcher_server::Dispatcher for Dispatcher {
             }
         }
         Ok(Response::new(pb::LogsPublished {}))
+    }
+
+    async fn carry_volume(
+        &self,
+        request: Request<Streaming<pb::VolumePiece>>,
+    ) -> Result<Response<Self::CarryVolumeStream>, Status> {
+        identity::require_manager(&request)?;
+        let mut asking = request.into_inner();
+        let query = volumes::opening(&mut asking).await?;
+        let node: NodeId =
+            query.node_id.parse().map_err(|_| Status::invalid_argument("the query names no node"))?;
+        let agent = self.logs.outbox_of(node);
+        let agent = agent.ok_or_else(|| Status::not_found("the node is not connected to this manager"))?;
+        let Carriage { coming, going } = self.volumes.ask(node, &agent, query).await?;
+        // It ends with either side.
+        drop(tokio::spawn(volumes::pass_on(asking, going)));
+        Ok(Response::new(Box::pin(coming)))
+    }
+
+    async fn deliver_volume(
+        &self,
+        request: Request<Streaming<pb::VolumePiece>>,
+    ) -> Result<Response<Self::DeliverVolumeStream>, Status> {
+        let peer = identity::require_node(&request)?;
+        let node: NodeId =
+            peer.node_id.parse().map_err(|_| Status::internal("the certificate names no node id"))?;
+        let going = self.volumes.begin(node, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(going.map(Ok))))
     }
 }

@@ -57,6 +57,11 @@ impl LogBroker {
         }
     }
 
+    /// Returns where messages to an agent go, if it is connected.
+    pub fn outbox_of(&self, node: NodeId) -> Option<mpsc::Sender<pb::ManagerMessage>> {
+        self.lock().agents.get(&node).cloned()
+    }
+
     /// Asks the connected ones among the given nodes for the logs of their tasks.
     pub fn read(&self, query: &pb::LogQuery, tasks: &BTreeMap<NodeId, Vec<TaskId>>) -> Reading {
         let (sender, records) = mpsc::channel(RECORDS_WAITING);

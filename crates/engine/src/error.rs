@@ -93,7 +93,7 @@ impl From<volume::Error> for Error {
         let kind = match &error {
             volume::Error::NotFound { .. } | volume::Error::UnknownDriver { .. } => Kind::NotFound,
             volume::Error::BadName { .. } | volume::Error::BadOption { .. } => Kind::Invalid,
-            volume::Error::InUse { .. } => Kind::Conflict,
+            volume::Error::InUse { .. } | volume::Error::NotEmpty { .. } => Kind::Conflict,
             volume::Error::Mount { .. } | volume::Error::Content { .. } | volume::Error::File { .. } => {
                 Kind::Internal
             }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use container_json::{Volume as Json, VolumeBody, VolumeUsage, VolumesPruned};
 use engine_json::Filters;
 use tokio::sync::mpsc;
-use volume::{Creation, DRIVER, Volume};
+use volume::{Creation, DRIVER, Onto, Volume};
 
 use crate::engine::{blocking, json_time};
 use crate::events::{Action, Pruned, Subject};
@@ -136,10 +136,11 @@ impl Engine {
     pub async fn volume_import(
         &self,
         name: &str,
+        onto: Onto,
         archive: impl Read + Send + 'static,
     ) -> Result<Json, Error> {
         let (engine, name) = (self.clone(), name.to_owned());
-        blocking(move || Ok(json(engine.volumes().import(&name, archive)?))).await
+        blocking(move || Ok(json(engine.volumes().import(&name, onto, archive)?))).await
     }
 
     /// Returns the ids of the containers that use each volume.

@@ -8,6 +8,15 @@ use archive::{Mounts, Owner, Packing, Replace, Root, Top, TopDirectory, Unpackin
 use crate::volumes::lock;
 use crate::{Creation, Error, Volume, Volumes, name};
 
+/// What an archive may be unpacked onto.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onto {
+    /// A volume that holds nothing, so that nothing is mixed or lost unawares.
+    Nothing,
+    /// Whatever the volume holds: what has the same name is replaced, the rest stays.
+    Anything,
+}
+
 impl Volumes {
     /// Copies a directory into an empty volume, which gets its owner, mode and times; tells whether it did.
     ///
@@ -49,10 +58,14 @@ impl Volumes {
     }
 
     /// Unpacks a tar stream into a volume, made if there is none of this name; a failure leaves no new volume.
-    pub fn import(&self, name: &str, input: impl Read) -> Result<Volume, Error> {
+    pub fn import(&self, name: &str, onto: Onto, input: impl Read) -> Result<Volume, Error> {
         let is_new = matches!(self.get(name), Err(Error::NotFound { .. }));
         let volume = self.create(Creation::named(name))?;
         let imported = self.visit(name, |root| {
+            let is_empty = || root.is_empty(Path::new("")).map_err(Error::content("look into", name));
+            if onto == Onto::Nothing && !is_empty()? {
+                return Err(Error::NotEmpty { name: name.to_owned() });
+            }
             let unpacking =
                 Unpacking { owner: Owner::AsPacked, replace: Replace::Anything, top: TopDirectory::Set };
             root.unpack(Path::new("/"), input, unpacking).map_err(Error::content("import", name))

@@ -46,6 +46,14 @@ pub enum Error {
         /// Who acquired it.
         users: Vec<String>,
     },
+    /// The volume holds something, and nothing may be mixed with it.
+    #[error(
+        "import {name}: the volume is not empty: take another one, or --merge to add to it and replace what has the same name"
+    )]
+    NotEmpty {
+        /// The name.
+        name: String,
+    },
     /// The volume's device could not be mounted.
     #[error("failed to mount local volume: mount {device}:{}", .path.display())]
     Mount {

@@ -17,6 +17,7 @@ mod options;
 mod volume;
 mod volumes;
 
+pub use content::Onto;
 pub use error::Error;
 pub use volume::{ANONYMOUS_LABEL, Creation, DRIVER, Volume};
 pub use volumes::Volumes;

@@ -61,8 +61,24 @@ fn export_and_import(lab: &Lab) {
     reads_rows(there);
     there.run("volume rm rows").ok();
     there.run("volume export rows").refused(&["rows"]);
+    through_the_manager(lab, here, there);
     here.run("rm data").ok();
     here.run("volume rm rows").ok();
+}
+
+/// Volumes of another node go out and in through the manager, and through no worker.
+fn through_the_manager(lab: &Lab, here: Client<'_>, there: Client<'_>) {
+    let copy = "volume export rows --node m1 | drover volume import rows --node w1";
+    lab.sh("m1", &format!("drover {copy}")).ok();
+    reads_rows(there);
+    here.run("volume export gone --node w1").refused(&["w1", "get gone: no such volume"]);
+    here.run("volume export rows --node w9").refused(&["w9"]);
+    there.run("volume export rows --node m1").refused(&["not a swarm manager"]);
+
+    lab.sh("m1", &format!("drover {copy}")).refused(&["w1", "rows", "not empty", "--merge"]);
+    lab.sh("m1", &format!("drover {copy} --merge")).ok();
+    lab.sh("m1", "drover volume export rows --node w1 | tar t | grep -q ibdata1").ok();
+    there.run("volume rm rows").ok();
 }
 
 fn reads_rows(client: Client<'_>) {

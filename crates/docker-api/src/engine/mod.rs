@@ -18,7 +18,7 @@ pub use logs::{ContainerLogs, LogLine, Logs, LogsWanted, Output};
 pub use stream::{ByteStream, Connection, Duplex, EventStream, ProgressStream, Session};
 pub use swarm::{LocalState, Membership, Swarm};
 pub use system::{System, UsageOf};
-pub use volume::Volumes;
+pub use volume::{Onto, VolumeOn, Volumes};
 
 /// What the API needs of this host. Implemented where the daemon is put together.
 ///

@@ -1,8 +1,9 @@
-//! Volumes of this host.
+//! Volumes of this host; as archives, also those of other nodes.
 
 use async_trait::async_trait;
 use container_json::{Volume, VolumeBody, VolumesPruned};
 use engine_json::Filters;
+use model::NodeId;
 
 use crate::engine::ByteStream;
 use crate::error::ApiError;
@@ -26,8 +27,27 @@ pub trait Volumes: Send + Sync + 'static {
     async fn prune_volumes(&self, filters: Filters) -> Result<VolumesPruned, ApiError>;
 
     /// Packs what is in a volume.
-    async fn export_volume(&self, name: &str) -> Result<ByteStream, ApiError>;
+    async fn export_volume(&self, volume: &VolumeOn) -> Result<ByteStream, ApiError>;
 
     /// Unpacks an archive, compressed or not, into a volume, which is made if there is none.
-    async fn import_volume(&self, name: &str, archive: ByteStream) -> Result<(), ApiError>;
+    async fn import_volume(&self, volume: &VolumeOn, onto: Onto, archive: ByteStream)
+    -> Result<(), ApiError>;
+}
+
+/// Which volume goes in or out as an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeOn {
+    /// Its name.
+    pub name: String,
+    /// The node it is on, and what the user calls that, if it is not this host.
+    pub node: Option<(NodeId, String)>,
+}
+
+/// What an archive may be unpacked onto.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onto {
+    /// A volume that holds nothing.
+    Nothing,
+    /// Whatever the volume holds: what has the same name is replaced.
+    Anything,
 }

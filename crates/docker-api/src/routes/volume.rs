@@ -1,4 +1,4 @@
-//! Volumes of this host.
+//! Volumes of this host; as archives, also those of other nodes.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::{get, post};
 use container_json::{VolumeBody, VolumeList};
+use control::find;
 use engine_json::ApiVersion;
 use http::StatusCode;
 
+use crate::engine::{Onto, VolumeOn};
 use crate::error::ApiError;
 use crate::pattern;
 use crate::request::{Answer, App, Json, Name, Query, Version, bytes};
@@ -68,11 +70,25 @@ async fn prune(State(app): State<App>, query: Query, Version(version): Version) 
     Ok(respond::ok(&app.engine.prune_volumes(filters).await?))
 }
 
-async fn export(State(app): State<App>, Name(name): Name) -> Answer {
-    Ok(respond::archive("application/x-tar", app.engine.export_volume(&name).await?))
+async fn export(State(app): State<App>, Name(name): Name, query: Query) -> Answer {
+    let volume = place(&app, name, query.text("node")).await?;
+    Ok(respond::archive("application/x-tar", app.engine.export_volume(&volume).await?))
 }
 
-async fn import(State(app): State<App>, Name(name): Name, body: Body) -> Answer {
-    app.engine.import_volume(&name, bytes(body)).await?;
+async fn import(State(app): State<App>, Name(name): Name, query: Query, body: Body) -> Answer {
+    let volume = place(&app, name, query.text("node")).await?;
+    let onto = if query.flag("merge") { Onto::Anything } else { Onto::Nothing };
+    app.engine.import_volume(&volume, onto, bytes(body)).await?;
     Ok(respond::empty())
+}
+
+/// Finds the node that is named; this host is one of them, and needs no cluster for it.
+async fn place(app: &App, name: String, node: &str) -> Result<VolumeOn, ApiError> {
+    let own = app.engine.membership().node;
+    if node.is_empty() || own.is_some_and(|own| own.to_string() == node) {
+        return Ok(VolumeOn { name, node: None });
+    }
+    let found = find::node(&app.control()?.current().await?, node)?.id;
+    let node = (own != Some(found)).then(|| (found, node.to_owned()));
+    Ok(VolumeOn { name, node })
 }

@@ -96,7 +96,33 @@ async fn volumes_go_out_and_in_as_archives() {
     assert_eq!((out.header("content-type"), &out.body[..]), ("application/x-tar", &b"a tree"[..]));
     assert_eq!(imported.status, 200);
     assert_eq!(missing.0, 404);
-    assert_eq!(host.engine.calls(), ["import into copy 6"]);
+    assert_eq!(host.engine.calls(), ["import into copy here 6 onto Nothing"]);
+}
+
+#[tokio::test]
+async fn volumes_of_other_nodes_are_found_by_the_nodes_names() {
+    let host = Host::manager().await;
+    let other = host.cluster().has_node("w1").await;
+    host.engine.has_volume(Volume { name: "data".into(), ..Volume::default() });
+    let own = host.cluster().node;
+
+    for node in [own.to_string(), "m1".to_owned()] {
+        assert_eq!(host.get(&format!("/drover/volumes/data/export?node={node}")).await.status, 200);
+    }
+    assert_eq!(host.get("/drover/volumes/data/export?node=w1").await.status, 200);
+    let into = Request::post(format!("/drover/volumes/data/import?node={other}&merge=1"));
+    assert_eq!(host.send(into, "tar").await.status, 200);
+    let unknown = host.get("/drover/volumes/data/export?node=w2").await.error();
+
+    assert_eq!(unknown.0, 404);
+    assert_eq!(
+        host.engine.calls(),
+        [format!("export data of {other}, called w1"), format!("import into data {other} 3 onto Anything")]
+    );
+    let outside = Host::outside(LocalState::Active);
+    let refused = outside.get("/drover/volumes/data/export?node=w1").await.error();
+    assert_eq!(refused.0, 503);
+    assert!(refused.1.contains("not a swarm manager"), "{}", refused.1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod image;
 mod log;
 mod refusal;
 mod session;
-mod stream;
+pub mod stream;
 mod swarm;
 mod system;
 mod volume;

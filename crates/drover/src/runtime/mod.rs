@@ -2,6 +2,7 @@
 
 mod container_spec;
 mod networks;
+mod volumes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +153,19 @@ impl agent::Runtime for Runtime {
             Some((Ok(line), lines))
         });
         Ok(Box::pin(lines))
+    }
+
+    async fn export_volume(&self, name: &str) -> Result<agent::Archive, agent::Refusal> {
+        volumes::export(&self.engine, name).await
+    }
+
+    async fn import_volume(
+        &self,
+        name: &str,
+        onto: agent::Onto,
+        archive: agent::Archive,
+    ) -> Result<(), agent::Refusal> {
+        volumes::import(&self.engine, name, onto, archive).await
     }
 
     async fn apply_networks(&self, state: NetworkState) -> Result<(), RuntimeError> {

@@ -136,7 +136,9 @@ pub fn volumes_travel_as_archives(host: &Host) {
         }
         archive
     });
-    let imported = host.block_on(engine.volume_import("to", std::io::Cursor::new(archive))).unwrap();
+    let imported = host
+        .block_on(engine.volume_import("to", volume::Onto::Nothing, std::io::Cursor::new(archive)))
+        .unwrap();
 
     assert_eq!(fs::read_to_string(format!("{}/file", imported.mountpoint)).unwrap(), "kept\n");
     let list = host.block_on(engine.volumes_list(Sizes::Measured)).unwrap();

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
 use archive::Root;
-use volume::{Creation, Error, Volumes};
+use volume::{Creation, Error, Onto, Volumes};
 
 /// An image with data, and an opened folder of volumes.
 fn with_image() -> (tempfile::TempDir, Volumes, Root) {
@@ -59,8 +59,9 @@ fn exported_volume_is_imported_elsewhere_as_it_was() {
     volumes.export("mydata", &mut archive).unwrap();
 
     let elsewhere = Volumes::open(&folder.path().join("elsewhere")).unwrap();
-    let imported = elsewhere.import("other", &*archive).unwrap();
-    elsewhere.import("other", &*archive).unwrap();
+    let imported = elsewhere.import("other", Onto::Nothing, &*archive).unwrap();
+    fs::write(imported.mount_point.join("base/1"), "changed").unwrap();
+    elsewhere.import("other", Onto::Anything, &*archive).unwrap();
 
     assert_eq!(fs::read_to_string(imported.mount_point.join("base/1")).unwrap(), "table");
     assert_eq!(fs::metadata(&imported.mount_point).unwrap().uid(), 999);
@@ -72,13 +73,38 @@ fn exported_volume_is_imported_elsewhere_as_it_was() {
 }
 
 #[test]
+fn import_mixes_nothing_unless_told_to() {
+    let (_folder, volumes, _image) = with_image();
+    let mut archive = Vec::new();
+    volumes.export("full", &mut archive).unwrap_err();
+    let full = volumes.create(Creation::named("full")).unwrap();
+    fs::write(full.mount_point.join("new"), "packed").unwrap();
+    volumes.export("full", &mut archive).unwrap();
+    let own = volumes.create(Creation::named("own")).unwrap();
+    fs::write(own.mount_point.join("kept"), "own").unwrap();
+    let held = || {
+        let entries = fs::read_dir(&own.mount_point).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+
+    let refused = volumes.import("own", Onto::Nothing, &*archive).unwrap_err();
+    assert_eq!(held(), ["kept"]);
+    volumes.import("own", Onto::Anything, &*archive).unwrap();
+
+    assert!(matches!(refused, Error::NotEmpty { .. }), "{refused}");
+    assert_eq!(held(), ["kept", "new"]);
+}
+
+#[test]
 fn import_that_fails_leaves_no_new_volume() {
     let (_folder, volumes, _image) = with_image();
     volumes.create(Creation::named("old")).unwrap();
     let broken = [7; 1024];
 
-    assert!(matches!(volumes.import("new", &broken[..]), Err(Error::Content { .. })));
-    assert!(matches!(volumes.import("old", &broken[..]), Err(Error::Content { .. })));
+    assert!(matches!(volumes.import("new", Onto::Nothing, &broken[..]), Err(Error::Content { .. })));
+    assert!(matches!(volumes.import("old", Onto::Anything, &broken[..]), Err(Error::Content { .. })));
 
     assert_eq!(volumes.list().len(), 1);
 }

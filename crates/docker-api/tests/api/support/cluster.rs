@@ -82,6 +82,18 @@ impl Cluster {
         self.put(vec![Change::Put(node.into())]).await;
     }
 
+    /// Puts one more node, a worker of this name.
+    pub async fn has_node(&self, hostname: &str) -> NodeId {
+        let mut node = (**self.view().node(self.node).unwrap()).clone();
+        node.id = NodeId::from_bits(self.node.bits() + 1);
+        node.meta = Meta::default();
+        let described = node.description.as_deref().unwrap().clone();
+        node.description = Some(Description { hostname: hostname.into(), ..described }.into());
+        let id = node.id;
+        self.put(vec![Change::Put(node.into())]).await;
+        id
+    }
+
     pub fn service(&self, name: &str) -> Service {
         (**self.view().service_by_name(name).unwrap()).clone()
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use container_json::{Volume, VolumeBody, VolumesPruned};
-use docker_api::engine::{ByteStream, Volumes};
+use docker_api::engine::{ByteStream, Onto, VolumeOn, Volumes};
 use docker_api::{ApiError, Status};
 use engine_json::Filters;
 use futures_util::{StreamExt, stream};
@@ -54,14 +54,23 @@ impl Volumes for FakeEngine {
         Ok(VolumesPruned { volumes_deleted: vec!["old".into()], space_reclaimed: 1_000 })
     }
 
-    async fn export_volume(&self, name: &str) -> Result<ByteStream, ApiError> {
-        self.volume(name).await?;
+    async fn export_volume(&self, volume: &VolumeOn) -> Result<ByteStream, ApiError> {
+        match &volume.node {
+            Some((node, name)) => self.note(format!("export {} of {node}, called {name}", volume.name)),
+            None => drop(self.volume(&volume.name).await?),
+        }
         Ok(stream::iter([Ok("a ".into()), Ok("tree".into())]).boxed())
     }
 
-    async fn import_volume(&self, name: &str, archive: ByteStream) -> Result<(), ApiError> {
+    async fn import_volume(
+        &self,
+        volume: &VolumeOn,
+        onto: Onto,
+        archive: ByteStream,
+    ) -> Result<(), ApiError> {
         let size = drain(archive).await?.len();
-        self.note(format!("import into {name} {size}"));
+        let node = volume.node.as_ref().map_or("here", |(_, name)| name.as_str());
+        self.note(format!("import into {} {node} {size} onto {onto:?}", volume.name));
         Ok(())
     }
 }
