@@ -179,6 +179,8 @@ impl Keeper {
         // Who waits for a further process finds out on disk how it ended, for which nobody must be here to be asked.
         self.calls.close();
         execs.send_modify(|count| *count += 1);
+        // A call may be under way into the channel: what is not taken out keeps its caller waiting.
+        while self.calls.recv().await.is_some() {}
     }
 }
 
