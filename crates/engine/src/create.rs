@@ -4,24 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use container_config::address::mac_wanted;
+use container_config::mounts::{self, Making, Mount, Source};
+use container_config::spec::{self, Given, HostFiles, Reach};
+use container_config::{check, complete, names};
 use container_json::{Config, CreateBody, Created, HostConfig};
 use engine_json::Time;
 use image::Image;
 
-use crate::check::{self, NetworkMode};
 use crate::engine::{blocking, now};
 use crate::events::Action;
 use crate::exec::new_id;
 use crate::life::Life;
-use crate::mounts::{self, Making, Mount, Source};
 use crate::record::{Origin, Record, Stage};
-use crate::spec::{self, Given, HostFiles, Reach};
-use crate::start::mac_wanted;
 use crate::table::Entry;
 use crate::{Engine, Error, Kind};
-
-/// How many bytes `/dev/shm` has if nothing is said.
-const SHM_BYTES: i64 = 64 << 20;
 
 impl Engine {
     /// Makes a container; `name` is none if one is to be made up. The image must be on this host.
@@ -32,7 +29,7 @@ impl Engine {
 
     async fn create_whole(&self, name: Option<&str>, body: CreateBody) -> Result<Created, Error> {
         if let Some(name) = name {
-            crate::names::checked(name)?;
+            names::checked(name)?;
         }
         let CreateBody { config, host_config, networking_config } = body;
         let asked = check::Asked {
@@ -41,11 +38,11 @@ impl Engine {
             networking: &networking_config,
             processors: std::thread::available_parallelism().map_or(1, usize::from),
         };
-        check::all(&asked).map_err(not_the_image)?;
+        check::all(&asked).map_err(|error| not_the_image(error.into()))?;
         let image = self.image(&config.image)?;
         let id = new_id();
         let written = config.image.clone();
-        let config = complete(spec::merge(config, &image.config)?, &host_config, &id)?;
+        let config = complete::config(spec::merge(config, &image.config)?, &host_config, &id)?;
         let record = Record {
             mounts: named(self.wanted_mounts(&config, &host_config).map_err(not_the_image)?),
             name: String::new(),
@@ -54,7 +51,7 @@ impl Engine {
             image: written,
             image_id: image.id.to_string(),
             config,
-            host_config: with_defaults(host_config),
+            host_config: complete::host_config(host_config),
             networking: networking_config,
             restart_count: 0,
             stopped_by_hand: false,
@@ -65,7 +62,7 @@ impl Engine {
         };
         // Everything is decided once before anything is made, so that what cannot be is refused here.
         decide_unreached(&record, &image, &BTreeMap::new(), Mounts::Left)?;
-        mac_wanted(&record)?;
+        mac_wanted(&record.config, &record.networking)?;
         self.make(name, record, &image).await
     }
 
@@ -205,19 +202,23 @@ fn decide_unreached(
     volumes: &BTreeMap<String, PathBuf>,
     mounts: Mounts,
 ) -> Result<container::Spec, Error> {
-    let bare = match mounts {
-        Mounts::Included => record.clone(),
-        Mounts::Left => Record { mounts: Vec::new(), ..record.clone() },
+    let mounts = match mounts {
+        Mounts::Included => record.mounts.as_slice(),
+        Mounts::Left => &[],
     };
-    spec::decide(&Given {
-        record: &bare,
+    let spec = spec::decide(&Given {
+        id: &record.id,
+        config: &record.config,
+        host_config: &record.host_config,
+        mounts,
         layers: image.layers.clone(),
         volumes,
         reach: Reach::Nowhere,
         pid_peer: None,
         ipc_peer: None,
         host: &HostFiles::default(),
-    })
+    })?;
+    Ok(spec)
 }
 
 /// Returns who uses the volumes of a container that is being made, and is in no table yet.
@@ -248,44 +249,6 @@ pub(crate) fn named(mut mounts: Vec<Mount>) -> Vec<Mount> {
         }
     }
     mounts
-}
-
-/// Gives the container its name as a host where it has one of its own.
-fn complete(mut config: Config, host_config: &HostConfig, id: &str) -> Result<Config, Error> {
-    let network = NetworkMode::parse(&host_config.network_mode)?;
-    let has_own =
-        matches!(network, NetworkMode::Bridge | NetworkMode::None) && host_config.uts_mode != "host";
-    if config.hostname.is_empty() && has_own {
-        config.hostname = id.chars().take(12).collect();
-    }
-    Ok(config)
-}
-
-/// Writes out what Docker shows of what the client left open.
-fn with_defaults(mut config: HostConfig) -> HostConfig {
-    let or = |text: &mut String, default: &str| {
-        if text.is_empty() {
-            *text = default.to_owned();
-        }
-    };
-    if matches!(config.network_mode.as_str(), "" | "default") {
-        config.network_mode = "bridge".to_owned();
-    }
-    or(&mut config.log_config.kind, spec::LOG_DRIVERS[0]);
-    or(&mut config.restart_policy.name, "no");
-    or(&mut config.ipc_mode, "private");
-    or(&mut config.runtime, "runc");
-    if config.shm_size == 0 && matches!(config.ipc_mode.as_str(), "private" | "shareable") {
-        config.shm_size = SHM_BYTES;
-    }
-    let limits = &mut config.resources;
-    if limits.memory > 0 && limits.memory_swap == 0 {
-        limits.memory_swap = limits.memory.saturating_mul(2);
-    }
-    if limits.memory_swappiness == Some(-1) {
-        limits.memory_swappiness = None;
-    }
-    config
 }
 
 fn present(path: &str) -> Result<(), Error> {
@@ -329,17 +292,5 @@ mod tests {
         ] {
             assert_eq!(tagged(name), shown);
         }
-    }
-
-    #[test]
-    fn defaults_are_those_docker_shows() {
-        let mut written = HostConfig::default();
-        written.resources.memory = 64 << 20;
-
-        let shown = with_defaults(written);
-
-        assert_eq!((shown.network_mode.as_str(), shown.ipc_mode.as_str()), ("bridge", "private"));
-        assert_eq!((shown.log_config.kind.as_str(), shown.restart_policy.name.as_str()), ("json-file", "no"));
-        assert_eq!((shown.shm_size, shown.resources.memory_swap), (SHM_BYTES, 128 << 20));
     }
 }

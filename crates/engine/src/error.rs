@@ -76,6 +76,16 @@ impl Error {
     }
 }
 
+impl From<container_config::Error> for Error {
+    fn from(error: container_config::Error) -> Error {
+        let kind = match &error {
+            container_config::Error::Invalid(_) => Kind::Invalid,
+            container_config::Error::NotFound(_) => Kind::NotFound,
+        };
+        Error::new(kind, error.text())
+    }
+}
+
 impl From<container::Error> for Error {
     fn from(error: container::Error) -> Error {
         let kind = match &error {

@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use container_config::health;
 use engine_json::{Actor, Event, Labels, Time};
 use tokio::sync::broadcast;
-
-use crate::health;
 
 /// How many past events a listener may ask for; Docker's number.
 const KEPT_MAX: usize = 256;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use container::{ExecStatus, Process, Size, Spec, Streams};
+use container_config::spec::size;
 use container_json::{ExecBody, ExecCreated, ExecInspect, ExecProcess, ExecStart};
 use engine_json::{Channel, Frame};
 use rand::RngCore;
@@ -198,12 +199,6 @@ pub(crate) fn process(spec: &Spec, body: &ExecBody) -> Process {
         privileged: body.privileged,
         streams: Streams { stdin: body.attach_stdin, stdout: body.attach_stdout, stderr: body.attach_stderr },
     }
-}
-
-/// Reads height and width as clients write them.
-pub(crate) fn size([rows, columns]: [u32; 2]) -> Size {
-    let fitting = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
-    Size { rows: fitting(rows), columns: fitting(columns) }
 }
 
 fn inspect(exec: &Exec) -> ExecInspect {

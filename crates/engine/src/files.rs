@@ -4,12 +4,12 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use archive::{Mounts, Owner, Packing, Replace, Root, Stat, Top, TopDirectory, Unpacking};
+use container_config::mounts::clean;
 use container_json::{Change, PathStat};
 use tokio::sync::mpsc;
 
 use crate::engine::json_time;
 use crate::events::Action;
-use crate::mounts::clean;
 use crate::record::Record;
 use crate::{Engine, Error};
 
@@ -192,8 +192,9 @@ fn told(error: &archive::Error, name: &str, path: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use container_config::mounts;
+
     use super::*;
-    use crate::mounts;
 
     #[test]
     fn what_the_container_cannot_write_to_is_refused() {

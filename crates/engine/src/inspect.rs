@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use container_config::check::NetworkMode;
+use container_config::mounts::{Mount, Source};
+use container_config::{ports, spec};
 use container_json::{
     EndpointSettings, GraphDriver, HostConfig, Inspect, MountPoint, NetworkSettings, Summary,
     SummaryHostConfig, SummaryNetworks,
@@ -9,14 +12,12 @@ use container_json::{
 use image::InUse;
 use network::Attached;
 
-use crate::check::NetworkMode;
 use crate::create::seconds;
 use crate::engine::now;
 use crate::life::Step;
-use crate::mounts::{Mount, Source};
 use crate::record::{Origin, Record};
 use crate::table::Entry;
-use crate::{Engine, Error, ports, spec, state};
+use crate::{Engine, Error, state};
 
 /// The ids of the networks that every host has.
 pub(crate) const NETWORK_IDS: &[(&str, &str)] = &[

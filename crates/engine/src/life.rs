@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use container::{Exit, Started};
+use container_config::restart::{self, ByHand, Policy};
 
 use crate::Engine;
 use crate::events::{Action, Subject};
 use crate::record::{Origin, Record};
-use crate::restart::{self, ByHand, Policy};
 use crate::table::Entry;
 use crate::taken::Run;
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use container::{Phase, Removal, Status};
+use container_config::restart::{self, Found};
 
 use crate::engine::blocking;
 use crate::life::{Life, Step};
 use crate::record::{Origin, Record, Stage};
-use crate::restart::{self, Found};
 use crate::table::Entry;
 use crate::{Config, Engine, Error, Parts};
 

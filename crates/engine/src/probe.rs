@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
 
 use container::{Exit, Signal, Started};
+use container_config::health::{self, Check, Health, Output, Probe};
 use container_json::ExecBody;
 use engine_json::{Channel, Frame};
 use tokio::io::AsyncReadExt;
@@ -13,7 +14,6 @@ use tokio::time::{sleep, timeout};
 
 use crate::events::Action;
 use crate::exec::{new_id, process};
-use crate::health::{self, Check, Health, Output, Probe};
 use crate::table::Entry;
 use crate::{Engine, Error};
 

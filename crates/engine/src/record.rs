@@ -4,13 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use container_config::mounts::Mount;
 use container_json::{Config, HostConfig, NetworkingConfig};
 use engine_json::{Lenient, Time};
 use serde::de::{self, DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::mounts::Mount;
 
 /// A container as it was asked for, and what happened to it since.
 ///

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use container::{Removal, Signal};
+use container_config::mounts::Source;
+use container_config::restart::ByHand;
 
 use crate::engine::blocking;
 use crate::events::Action;
 use crate::life::Step;
-use crate::mounts::Source;
 use crate::record::{Record, Stage};
-use crate::restart::ByHand;
 use crate::table::Entry;
 use crate::{Engine, Error};
 
@@ -47,11 +47,15 @@ impl Engine {
         entry.hand.notify_one();
         let removed = self.remove_marked(entry, how, run).await;
         if removed.is_err() {
-            // It is still there, and so it may be tried again.
-            entry.life.send_modify(|life| life.step = Step::Exited);
-            self.note(entry, |record| record.stage = Stage::Whole);
+            self.still_there(entry);
         }
         removed
+    }
+
+    /// Lets a container be removed again that could not be.
+    fn still_there(&self, entry: &Entry) {
+        entry.life.send_modify(|life| life.step = Step::Exited);
+        self.note(entry, |record| record.stage = Stage::Whole);
     }
 
     /// Keeps everybody else from the container, or says why it cannot be removed; the caller holds the turn.
@@ -103,6 +107,7 @@ impl Engine {
         self.note(entry, |record| record.stage = Stage::Going { with_volumes: true });
         if let Err(error) = self.take_away(entry, true).await {
             tracing::warn!(container = entry.id, %error, "a container that has ended is not removed");
+            self.still_there(entry);
         }
     }
 

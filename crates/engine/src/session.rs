@@ -55,7 +55,15 @@ pub(crate) enum EndOfInput {
 impl Session {
     pub(crate) fn new(program: UnixStream, input: Input, is_raw: bool) -> Session {
         let program = Some(program);
-        Session { past: None, last_words: Vec::new(), program, input, is_raw, before_end: None, on_detach: None }
+        Session {
+            past: None,
+            last_words: Vec::new(),
+            program,
+            input,
+            is_raw,
+            before_end: None,
+            on_detach: None,
+        }
     }
 
     /// Makes a session that only says something, which has its frame already.

@@ -5,20 +5,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use container::{Phase, Started};
-use network::{Attached, Attachment, Bridge, Mac, Uplink};
+use container_config::address::mac_wanted;
+use container_config::check::{NetworkMode, peer};
+use container_config::mounts::Source;
+use container_config::ports;
+use container_config::restart::ByHand;
+use container_config::spec::{self, Given, HostFiles, Reach};
+use network::{Attached, Attachment, Bridge, Uplink};
 
-use crate::check::{NetworkMode, peer};
 use crate::create::make_source;
 use crate::engine::{blocking, json_time, now};
 use crate::events::Action;
 use crate::life::Step;
-use crate::mounts::Source;
 use crate::record::{Failure, Origin, Record};
-use crate::restart::ByHand;
-use crate::spec::{self, Given, HostFiles, Reach};
 use crate::table::Entry;
 use crate::taken::Run;
-use crate::{Engine, Error, Kind, ports};
+use crate::{Engine, Error, Kind};
 
 /// What a container exits with that could not be started for any other reason than its program.
 const NOT_STARTED: i32 = 128;
@@ -116,9 +118,12 @@ impl Engine {
         let image = self.image(&record.image_id)?;
         let (engine, of_run) = (self.clone(), record.clone());
         let (volumes, host) =
-            blocking(move || Ok::<_, Error>((engine.acquire_mounts(&of_run)?, HostFiles::read()))).await?;
+            blocking(move || Ok::<_, Error>((engine.acquire_mounts(&of_run)?, host_files()))).await?;
         let given = Given {
-            record,
+            id: &record.id,
+            config: &record.config,
+            host_config: config,
+            mounts: &record.mounts,
             layers: image.layers,
             volumes: &volumes,
             pid_peer: peer(&config.pid_mode).map(|name| self.peer_pid(name)).transpose()?,
@@ -126,7 +131,7 @@ impl Engine {
             reach: self.reach(record).await?,
             host: &host,
         };
-        spec::decide(&given)
+        Ok(spec::decide(&given)?)
     }
 
     /// Takes all volumes into use; returns where they are.
@@ -176,7 +181,7 @@ impl Engine {
     /// Attaches a container to the bridge with its ports; where one of several will do, taken ones are passed over.
     async fn publish(&self, record: &Record) -> Result<Attached, Error> {
         let wishes = ports::wishes(&record.config, &record.host_config)?;
-        let uplink = Uplink { bridge: Bridge::Open, mac: mac_wanted(record)? };
+        let uplink = Uplink { bridge: Bridge::Open, mac: mac_wanted(&record.config, &record.networking)? };
         let mut attempts = vec![0; wishes.len()];
         loop {
             let asked = wishes.iter().zip(&attempts).map(|(wish, attempt)| wish.host_port(*attempt));
@@ -248,21 +253,6 @@ impl Engine {
     }
 }
 
-/// Returns the hardware address that the client wants for the container.
-pub(crate) fn mac_wanted(record: &Record) -> Result<Option<Mac>, Error> {
-    let settings = record.networking.endpoints_config.values().map(|settings| &settings.mac_address);
-    let written = settings.chain([&record.config.mac_address]).find(|written| !written.is_empty());
-    let Some(written) = written else { return Ok(None) };
-    let refuse = || Error::invalid(format!("invalid MAC address: {written}"));
-    let bytes: Option<Vec<u8>> = written
-        .split([':', '-'])
-        .map(|byte| u8::from_str_radix(byte, 16).ok().filter(|_| byte.len() == 2))
-        .collect();
-    let mac: Mac = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(refuse)?;
-    // Of one host alone, and not all of them.
-    if mac[0] & 1 == 1 || mac == [0; 6] { Err(refuse()) } else { Ok(Some(mac)) }
-}
-
 fn taken_text(record: &Record, port: &str) -> String {
     let Record { id, name, .. } = record;
     let port = port.split('/').next().unwrap_or(port);
@@ -272,39 +262,12 @@ fn taken_text(record: &Record, port: &str) -> String {
     )
 }
 
-impl HostFiles {
-    /// Reads the host's own files; what is not there is empty.
-    pub(crate) fn read() -> HostFiles {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        HostFiles {
-            hostname: read("/proc/sys/kernel/hostname").trim().to_owned(),
-            hosts: read("/etc/hosts"),
-            resolv_conf: read("/etc/resolv.conf"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hardware_addresses_are_read() {
-        let mut record = Record::sample("aa11", "web");
-        for (written, mac) in [
-            ("", Ok(None)),
-            ("02:42:0a:00:00:05", Ok(Some([2, 0x42, 10, 0, 0, 5]))),
-            ("02-42-0A-00-00-05", Ok(Some([2, 0x42, 10, 0, 0, 5]))),
-            ("02:42:0a:00:00", Err("invalid MAC address: 02:42:0a:00:00")),
-            ("01:42:0a:00:00:05", Err("invalid MAC address: 01:42:0a:00:00:05")),
-            ("0x:42:0a:00:00:05", Err("invalid MAC address: 0x:42:0a:00:00:05")),
-        ] {
-            record.config.mac_address = written.into();
-
-            assert_eq!(
-                mac_wanted(&record).map_err(|error| error.text().to_owned()),
-                mac.map_err(str::to_owned)
-            );
-        }
+/// Reads the host's own files; what is not there is empty.
+pub(crate) fn host_files() -> HostFiles {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    HostFiles {
+        hostname: read("/proc/sys/kernel/hostname").trim().to_owned(),
+        hosts: read("/etc/hosts"),
+        resolv_conf: read("/etc/resolv.conf"),
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use container::{Phase, Status};
+use container_config::health::{self, Health};
 use container_json::{HealthResult, State};
 use engine_json::Time;
 
 use crate::Engine;
 use crate::engine::json_time;
-use crate::health::{self, Health};
 use crate::life::Step;
 use crate::record::Record;
 use crate::table::Entry;

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use container::Signal;
+use container_config::restart::ByHand;
 
 use crate::events::Action;
 use crate::life::Step;
-use crate::restart::ByHand;
 use crate::table::Entry;
 use crate::{Engine, Error, Kind};
 

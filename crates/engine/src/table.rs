@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use container_config::health::Health;
+use container_config::names;
+use container_config::restart::ByHand;
 use tokio::sync::{Notify, watch};
 
-use crate::health::Health;
+use crate::Error;
 use crate::life::Life;
 use crate::record::Record;
-use crate::restart::ByHand;
-use crate::{Error, names};
 
 /// One container, for all who have to do with it.
 pub(crate) struct Entry {

@@ -1,7 +1,8 @@
 //! Tells which volumes and networks a run takes and gives back.
 
+use container_config::check::NetworkMode;
+
 use crate::Engine;
-use crate::check::NetworkMode;
 use crate::events::{Action, Subject};
 use crate::inspect::NETWORK_IDS;
 use crate::record::{Origin, Record};

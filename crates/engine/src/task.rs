@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use container::{Exit, Started};
+use container_config::mounts::{self, Mount, Source};
+use container_config::spec::{self, Given, Reach};
 use container_json::{Config, EndpointSettings, HostConfig, NetworkingConfig};
 use engine_json::Time;
 use image::Image;
@@ -15,10 +17,9 @@ use crate::create::named;
 use crate::engine::{blocking, json_time, now};
 use crate::events::Action;
 use crate::life::{Life, Step};
-use crate::mounts::{self, Source};
 use crate::record::{Origin, Record, Stage};
 use crate::remove::Removing;
-use crate::spec::{self, Given, HostFiles, Reach};
+use crate::start::host_files;
 use crate::table::Entry;
 use crate::{Engine, Error};
 
@@ -102,12 +103,14 @@ impl Engine {
         }
         // In use from here on, as the first process is made at once.
         let points = self.make_mounts(record.mounts.clone(), record.id.clone()).await?;
-        let host = blocking(HostFiles::read).await;
-        let decide = |record: &Record, reach: Reach| {
-            let layers = layers.clone();
+        let host = blocking(host_files).await;
+        let decide = |mounts: &[Mount], reach: Reach| {
             spec::decide(&Given {
-                record,
-                layers,
+                id: &record.id,
+                config: &record.config,
+                host_config: &record.host_config,
+                mounts,
+                layers: layers.clone(),
                 volumes: &points,
                 reach,
                 pid_peer: None,
@@ -116,12 +119,11 @@ impl Engine {
             })
         };
         if record.mounts.iter().any(|mount| matches!(mount.source, Source::Volume { is_filled: true, .. })) {
-            let bare = Record { mounts: Vec::new(), ..record.clone() };
-            self.containers().lay_out(&decide(&bare, Reach::Nowhere)?).await?;
+            self.containers().lay_out(&decide(&[], Reach::Nowhere)?).await?;
             self.fill(&record).await?;
-            self.containers().redefine(&decide(&record, reach)?).await?;
+            self.containers().redefine(&decide(&record.mounts, reach)?).await?;
         } else {
-            self.containers().create(&decide(&record, reach)?).await?;
+            self.containers().create(&decide(&record.mounts, reach)?).await?;
         }
         write(&record)
     }

@@ -1,14 +1,14 @@
 //! Changing containers that are there: names and limits.
 
+use container_config::restart::Policy;
+use container_config::{check, spec};
 use container_json::{Resources, RestartPolicy, UpdateAnswer, UpdateBody};
 
-use crate::check;
 use crate::events::Action;
 use crate::life::Step;
 use crate::record::{Origin, Record};
-use crate::restart::Policy;
 use crate::table::Entry;
-use crate::{Engine, Error, spec};
+use crate::{Engine, Error};
 
 impl Engine {
     /// Gives a container another name.

@@ -15,7 +15,10 @@ pub const LAW: Law = Law {
 const OWNERS: &[(&[&str], &[&str])] = &[
     (&["prost", "tonic-prost", "tonic-prost-build", "protox"], &["wire"]),
     (&["raft", "protobuf", "slog"], &["consensus"]),
-    (&["nix"], &["shim", "container", "archive", "volume", "network", "ingress", "image", "client", "lab", "drover"]),
+    (
+        &["nix"],
+        &["shim", "container", "archive", "volume", "network", "ingress", "image", "client", "lab", "drover"],
+    ),
     // In `image` and `lab` for the numbers of errors; calls are unsafe, which another law keeps out.
     (&["libc"], &["shim", "container", "archive", "volume", "network", "image", "lab", "drover"]),
     (&["libcontainer"], &["shim"]),

@@ -14,8 +14,19 @@ pub const LAW: Law = Law {
 /// The manager side.
 pub const MANAGER: &[&str] = &["manager", "control", "dispatcher", "consensus"];
 /// The worker side.
-pub const WORKER: &[&str] =
-    &["agent", "registry", "image", "shim", "container", "archive", "volume", "network", "ingress", "engine"];
+pub const WORKER: &[&str] = &[
+    "agent",
+    "registry",
+    "image",
+    "shim",
+    "container",
+    "archive",
+    "volume",
+    "network",
+    "ingress",
+    "container-config",
+    "engine",
+];
 
 fn check(tree: &Tree) -> Vec<Breach> {
     let mut breaches = Vec::new();

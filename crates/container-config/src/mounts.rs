@@ -14,7 +14,7 @@ use crate::Error;
 
 /// Something mounted in a container, decided when the container was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mount {
+pub struct Mount {
     /// The absolute path inside.
     pub target: String,
     /// What is there.
@@ -27,7 +27,7 @@ pub(crate) struct Mount {
 
 /// What is mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Source {
+pub enum Source {
     /// A path of the host.
     Bind {
         /// The absolute path.
@@ -65,7 +65,7 @@ pub(crate) enum Source {
 
 /// What becomes of mounts below the source of a bind mount.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Submounts {
+pub enum Submounts {
     /// They come along, read-only if the mount is.
     #[default]
     Included,
@@ -77,7 +77,7 @@ pub(crate) enum Submounts {
 
 /// How a volume is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Making {
+pub struct Making {
     /// Its driver; empty means `local`.
     pub driver: String,
     /// The driver's options.
@@ -98,7 +98,7 @@ impl Mount {
     }
 
     /// Returns the name of the volume, if it is one.
-    pub(crate) fn volume(&self) -> Option<&str> {
+    pub fn volume(&self) -> Option<&str> {
         match &self.source {
             Source::Volume { name, .. } => Some(name),
             Source::Bind { .. } | Source::Tmpfs { .. } => None,
@@ -110,11 +110,7 @@ impl Mount {
 ///
 /// `others` are the mounts of the containers named in `VolumesFrom`, in the same order. What is said later wins over
 /// what is said before, except that the user may not say two things of one path.
-pub(crate) fn wanted(
-    config: &Config,
-    host_config: &HostConfig,
-    others: &[Vec<Mount>],
-) -> Result<Vec<Mount>, Error> {
+pub fn wanted(config: &Config, host_config: &HostConfig, others: &[Vec<Mount>]) -> Result<Vec<Mount>, Error> {
     let mut mounts: BTreeMap<String, Mount> = BTreeMap::new();
     for (written, theirs) in host_config.volumes_from.iter().zip(others) {
         let (_, mode) = volumes_from(written)?;
@@ -144,7 +140,7 @@ pub(crate) fn wanted(
 }
 
 /// Returns container and mode of an entry of `VolumesFrom`.
-pub(crate) fn volumes_from(written: &str) -> Result<(&str, &str), Error> {
+pub fn volumes_from(written: &str) -> Result<(&str, &str), Error> {
     let (name, mode) = written.split_once(':').unwrap_or((written, "rw"));
     if name.is_empty() {
         return Err(Error::invalid("volumes-from must not be an empty string"));
@@ -217,7 +213,7 @@ fn target_of(text: &str) -> Result<String, String> {
 }
 
 /// Resolves `.` and `..` by the letter, as Go's `path.Clean` does with an absolute path.
-pub(crate) fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> String {
     let mut clean = PathBuf::from("/");
     for part in Path::new(path).components() {
         match part {

@@ -8,7 +8,7 @@ use image::ImageConfig;
 use crate::{Error, health};
 
 /// Returns the client's configuration with what the image says of everything it leaves open.
-pub(crate) fn merge(mut config: Config, image: &ImageConfig) -> Result<Config, Error> {
+pub fn merge(mut config: Config, image: &ImageConfig) -> Result<Config, Error> {
     let or = |own: String, image: &String| if own.is_empty() { image.clone() } else { own };
     config.user = or(config.user, &image.user);
     config.working_dir = or(config.working_dir, &image.working_dir);
@@ -56,7 +56,7 @@ fn key(entry: &str) -> &str {
 }
 
 /// Returns the program and its arguments.
-pub(crate) fn args(config: &Config) -> Vec<String> {
+pub fn args(config: &Config) -> Vec<String> {
     config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect()
 }
 

@@ -1,4 +1,4 @@
-//! What a container is made of: decided here, from its record and what there is on the host.
+//! What a container is made of: decided here, from its configuration and what there is on the host.
 
 mod command;
 mod files;
@@ -10,21 +10,29 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use container::{CgroupNamespace, Device, FileInRoot, Ipc, MountKind, PidSpace, Propagation, Spec, Uts};
+use container::{
+    CgroupNamespace, Device, FileInRoot, Ipc, MountKind, PidSpace, Propagation, Size, Spec, Uts,
+};
+use container_json::{Config, HostConfig};
 
 use crate::Error;
 use crate::mounts::{Mount, Source, Submounts};
-use crate::record::Record;
 
-pub(crate) use command::{args, merge};
+pub use command::{args, merge};
 pub(crate) use files::extra_host;
-pub(crate) use log::LOG_DRIVERS;
-pub(crate) use resources::resources;
+pub use log::LOG_DRIVERS;
+pub use resources::resources;
 
-/// What there is on the host for one container.
-pub(crate) struct Given<'a> {
-    /// The container.
-    pub record: &'a Record,
+/// One container, and what there is on the host for it.
+pub struct Given<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What runs in it, the image's word included.
+    pub config: &'a Config,
+    /// What it has of its host.
+    pub host_config: &'a HostConfig,
+    /// What is mounted in it.
+    pub mounts: &'a [Mount],
     /// The layers of its image, topmost first.
     pub layers: Vec<PathBuf>,
     /// Where its volumes are, by name.
@@ -41,7 +49,7 @@ pub(crate) struct Given<'a> {
 
 /// How a container is reached.
 #[derive(Debug, Clone)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// Not yet: it does not run.
     Nowhere,
     /// By a network namespace of its own.
@@ -68,7 +76,7 @@ pub(crate) enum Reach {
 
 /// What the host has that containers take over.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HostFiles {
+pub struct HostFiles {
     /// Its name.
     pub hostname: String,
     /// Its `/etc/hosts`.
@@ -78,8 +86,8 @@ pub(crate) struct HostFiles {
 }
 
 /// Returns what the container is made of.
-pub(crate) fn decide(given: &Given<'_>) -> Result<Spec, Error> {
-    let Record { id, config, host_config, mounts, .. } = given.record;
+pub fn decide(given: &Given<'_>) -> Result<Spec, Error> {
+    let Given { id, config, host_config, mounts, .. } = *given;
     let security = security::of(host_config)?;
     let hostname = match &given.reach {
         Reach::Joined { hostname, .. } => hostname.clone(),
@@ -91,7 +99,7 @@ pub(crate) fn decide(given: &Given<'_>) -> Result<Spec, Error> {
         Reach::Nowhere | Reach::Host => None,
     };
     Ok(Spec {
-        id: id.clone(),
+        id: id.to_owned(),
         args: args(config),
         env: command::env(config),
         cwd: config.working_dir.clone(),
@@ -124,7 +132,7 @@ pub(crate) fn decide(given: &Given<'_>) -> Result<Spec, Error> {
         apparmor: security.apparmor,
         masked_paths: host_config.masked_paths.clone(),
         read_only_paths: host_config.readonly_paths.clone(),
-        sysctls: host_config.sysctls.clone(),
+        sysctls: sysctls(host_config, &given.reach),
         ulimits: resources::ulimits(&host_config.resources),
         // Said also where it is 0: the daemon may have one of its own, which is not for containers.
         oom_score_adj: i32::try_from(host_config.oom_score_adj).ok(),
@@ -132,12 +140,18 @@ pub(crate) fn decide(given: &Given<'_>) -> Result<Spec, Error> {
         tty: config.tty,
         open_stdin: config.open_stdin,
         stdin_once: config.stdin_once,
-        console: Some(host_config.console_size).filter(|size| *size != [0, 0]).map(crate::exec::size),
+        console: Some(host_config.console_size).filter(|size| *size != [0, 0]).map(size),
         stop_signal: command::stop_signal(config)?,
         log: log::options(&host_config.log_config)?,
         discard_log: log::is_discarded(&host_config.log_config),
         labels: config.labels.clone(),
     })
+}
+
+/// Reads height and width of a terminal as clients write them.
+pub fn size([rows, columns]: [u32; 2]) -> Size {
+    let fitting = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    Size { rows: fitting(rows), columns: fitting(columns) }
 }
 
 /// The user's own mount at the path of such a file wins.
@@ -197,6 +211,14 @@ fn pid(mode: &str, peer: Option<i32>) -> PidSpace {
     }
 }
 
+/// Leaves those of a network out as long as there is none that they could be set in.
+fn sysctls(host_config: &HostConfig, reach: &Reach) -> BTreeMap<String, String> {
+    let is_of_network = |name: &str| name.replace('/', ".").starts_with("net.");
+    let mut all = host_config.sysctls.clone();
+    all.retain(|name, _| !(matches!(reach, Reach::Nowhere) && is_of_network(name)));
+    all
+}
+
 fn device(device: &container_json::DeviceMapping) -> Device {
     let target =
         if device.path_in_container.is_empty() { &device.path_on_host } else { &device.path_in_container };
@@ -212,15 +234,15 @@ mod tests {
     use super::*;
     use crate::mounts;
 
-    fn decided(change: impl FnOnce(&mut Record)) -> Spec {
-        let mut record = Record::sample("aa11", "web");
-        record.config.cmd = Some(vec!["true".into()]);
-        record.config.hostname = "aa11".into();
-        change(&mut record);
-        record.mounts = mounts::wanted(&record.config, &record.host_config, &[]).unwrap();
+    fn decided(change: impl FnOnce(&mut Config, &mut HostConfig)) -> Spec {
+        let cmd = Some(vec!["true".into()]);
+        let mut config = Config { cmd, hostname: "aa11".into(), ..Config::default() };
+        let mut host_config = HostConfig::default();
+        change(&mut config, &mut host_config);
+        let mounts = mounts::wanted(&config, &host_config, &[]).unwrap();
         let host = HostFiles { hostname: "node".into(), hosts: "host's".into(), resolv_conf: String::new() };
         let volumes = [("db".to_owned(), PathBuf::from("/volumes/db/_data"))].into();
-        let reach = match record.host_config.network_mode.as_str() {
+        let reach = match host_config.network_mode.as_str() {
             "host" => Reach::Host,
             _ => Reach::Own {
                 namespace: "/run/netns/aa11".into(),
@@ -229,11 +251,14 @@ mod tests {
             },
         };
         let given = Given {
-            record: &record,
+            id: "aa11",
+            config: &config,
+            host_config: &host_config,
+            mounts: &mounts,
             layers: vec!["/layer".into()],
             volumes: &volumes,
             reach,
-            pid_peer: (record.host_config.pid_mode == "container:x").then_some(7),
+            pid_peer: (host_config.pid_mode == "container:x").then_some(7),
             ipc_peer: None,
             host: &host,
         };
@@ -242,8 +267,8 @@ mod tests {
 
     #[test]
     fn volumes_are_bound_from_where_they_are() {
-        let spec = decided(|record| {
-            record.host_config.binds = vec!["db:/data:ro".into(), "/srv:/srv:rslave".into()]
+        let spec = decided(|_, host_config| {
+            host_config.binds = vec!["db:/data:ro".into(), "/srv:/srv:rslave".into()]
         });
 
         let kinds: Vec<_> = spec.mounts.iter().map(|mount| (&mount.kind, mount.read_only)).collect();
@@ -256,25 +281,25 @@ mod tests {
 
     #[test]
     fn namespaces_are_those_of_the_modes() {
-        let spec = decided(|record| {
-            record.host_config.pid_mode = "container:x".into();
-            record.host_config.ipc_mode = "none".into();
-            record.host_config.uts_mode = "host".into();
+        let spec = decided(|_, host_config| {
+            host_config.pid_mode = "container:x".into();
+            host_config.ipc_mode = "none".into();
+            host_config.uts_mode = "host".into();
         });
 
         assert_eq!(spec.pid, PidSpace::Joined("/proc/7/ns/pid".into()));
         assert_eq!((spec.ipc, spec.uts), (Ipc::WithoutShm, Uts::Host));
         assert_eq!(spec.network_namespace, Some("/run/netns/aa11".into()));
-        let spec = decided(|record| {
-            record.host_config.network_mode = "host".into();
-            record.config.hostname = String::new();
+        let spec = decided(|config, host_config| {
+            host_config.network_mode = "host".into();
+            config.hostname = String::new();
         });
         assert_eq!((spec.network_namespace, spec.hostname.as_str()), (None, "node"));
     }
 
     #[test]
     fn a_mount_of_the_users_hides_the_file_that_is_made() {
-        let spec = decided(|record| record.host_config.binds = vec!["/x:/etc/hosts".into()]);
+        let spec = decided(|_, host_config| host_config.binds = vec!["/x:/etc/hosts".into()]);
 
         let files: Vec<_> = spec.files.iter().map(|file| file.target.display().to_string()).collect();
         assert_eq!(files, ["/etc/hostname", "/etc/resolv.conf"]);

@@ -9,20 +9,23 @@ use container_json::{Config, HostConfig, NetworkingConfig};
 use crate::restart::Policy;
 use crate::{Error, health, mounts, ports};
 
-pub(crate) use mode::{NetworkMode, peer};
-pub(crate) use resources::check as limits;
+pub use mode::{NetworkMode, peer};
+pub use resources::check as limits;
 
 /// Everything a client asks for at once.
-pub(crate) struct Asked<'a> {
+pub struct Asked<'a> {
+    /// What is to run.
     pub config: &'a Config,
+    /// What it is to have of its host.
     pub host_config: &'a HostConfig,
+    /// How it is to be networked.
     pub networking: &'a NetworkingConfig,
     /// How many processors this host has.
     pub processors: usize,
 }
 
 /// Checks what can be seen to be wrong without looking at the host.
-pub(crate) fn all(asked: &Asked<'_>) -> Result<(), Error> {
+pub fn all(asked: &Asked<'_>) -> Result<(), Error> {
     let Asked { config, host_config, networking, processors } = asked;
     command(config)?;
     mode::check(config, host_config, networking)?;

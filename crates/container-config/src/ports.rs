@@ -10,23 +10,27 @@ use crate::Error;
 
 /// One wish for a port: the first free one of those listed. Port 0 is any.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub struct Wish {
+    /// The host's address it is reached at.
     pub host_ip: Ipv4Addr,
+    /// The host's ports that will do, in the order in which they are tried.
     pub candidates: Vec<u16>,
+    /// The container's port.
     pub target: u16,
+    /// The protocol of both.
     pub protocol: Protocol,
 }
 
 impl Wish {
     /// Returns what to ask the network for at the given try; none if there are no more ports.
-    pub(crate) fn host_port(&self, attempt: usize) -> Option<HostPort> {
+    pub fn host_port(&self, attempt: usize) -> Option<HostPort> {
         let published = *self.candidates.get(attempt)?;
         Some(HostPort { host_ip: self.host_ip, published, target: self.target, protocol: self.protocol })
     }
 }
 
 /// Returns everything that is to be published.
-pub(crate) fn wishes(config: &Config, host_config: &HostConfig) -> Result<Vec<Wish>, Error> {
+pub fn wishes(config: &Config, host_config: &HostConfig) -> Result<Vec<Wish>, Error> {
     let mut wishes = Vec::new();
     for (written, bindings) in &host_config.port_bindings {
         let (targets, protocol) = targets(written)?;
@@ -98,7 +102,7 @@ fn host_ip(written: &str) -> Result<Ipv4Addr, Error> {
 }
 
 /// Returns the ports as inspect shows them: those given with their place on the host, those only exposed without.
-pub(crate) fn inspected(config: &Config, given: &[HostPort]) -> BTreeMap<String, Option<Vec<PortBinding>>> {
+pub fn inspected(config: &Config, given: &[HostPort]) -> BTreeMap<String, Option<Vec<PortBinding>>> {
     let mut ports: BTreeMap<String, Option<Vec<PortBinding>>> =
         config.exposed_ports.keys().map(|port| (port.clone(), None)).collect();
     for port in given {
@@ -111,7 +115,7 @@ pub(crate) fn inspected(config: &Config, given: &[HostPort]) -> BTreeMap<String,
 }
 
 /// Returns the ports as lists show them.
-pub(crate) fn listed(config: &Config, given: &[HostPort]) -> Vec<Port> {
+pub fn listed(config: &Config, given: &[HostPort]) -> Vec<Port> {
     let published = given.iter().map(|port| Port {
         ip: port.host_ip.to_string(),
         private_port: port.target,

@@ -7,7 +7,7 @@ use crate::Error;
 const MEMORY_MIN: i64 = 6 << 20;
 
 /// Checks limits for a host with so many processors.
-pub(crate) fn check(limits: &Resources, processors: usize) -> Result<(), Error> {
+pub fn check(limits: &Resources, processors: usize) -> Result<(), Error> {
     let said = memory(limits).or_else(|| cpu(limits, processors)).or_else(|| others(limits));
     said.map_or(Ok(()), |said| Err(Error::invalid(said)))
 }

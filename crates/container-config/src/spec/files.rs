@@ -16,7 +16,7 @@ const LOCAL_HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip
 
 /// Returns the files.
 pub(super) fn of(given: &Given<'_>, hostname: &str) -> Result<Vec<FileInRoot>, Error> {
-    let config = &given.record.host_config;
+    let config = given.host_config;
     let (hosts, resolv_conf) = match &given.reach {
         Reach::Joined { files, .. } => return Ok(files.clone()),
         Reach::Nowhere => return Ok(Vec::new()),
@@ -26,7 +26,7 @@ pub(super) fn of(given: &Given<'_>, hostname: &str) -> Result<Vec<FileInRoot>, E
         }
         Reach::Own { addresses, gateway, .. } => {
             let more = extra_hosts(config, *gateway)?;
-            let names = match given.record.config.domainname.as_str() {
+            let names = match given.config.domainname.as_str() {
                 "" => hostname.to_owned(),
                 domain => format!("{hostname}.{domain} {hostname}"),
             };

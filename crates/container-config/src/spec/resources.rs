@@ -4,7 +4,7 @@ use container::Ulimit;
 use container_json::Resources;
 
 /// Returns the limits its cgroup keeps.
-pub(crate) fn resources(written: &Resources) -> container::Resources {
+pub fn resources(written: &Resources) -> container::Resources {
     let some = |value: i64| u64::try_from(value).ok().filter(|value| *value != 0);
     let text = |text: &String| Some(text).filter(|text| !text.is_empty()).cloned();
     container::Resources {

@@ -109,7 +109,7 @@ const SURNAMES: &[&str] = &[
 const TRIES_MAX: usize = 6;
 
 /// Returns a name such as `calm_noether` that `is_free`.
-pub(crate) fn random(rng: &mut impl Rng, is_free: impl Fn(&str) -> bool) -> String {
+pub fn random(rng: &mut impl Rng, is_free: impl Fn(&str) -> bool) -> String {
     let mut tries = 0;
     loop {
         let adjective = ADJECTIVES.choose(rng).unwrap_or(&"plain");
@@ -126,7 +126,7 @@ pub(crate) fn random(rng: &mut impl Rng, is_free: impl Fn(&str) -> bool) -> Stri
 }
 
 /// Returns the name without its slash, or refuses what cannot be one.
-pub(crate) fn checked(name: &str) -> Result<&str, Error> {
+pub fn checked(name: &str) -> Result<&str, Error> {
     let bare = name.strip_prefix('/').unwrap_or(name);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let begins_well = bare.starts_with(|c: char| c.is_ascii_alphanumeric());

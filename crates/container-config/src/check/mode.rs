@@ -6,7 +6,7 @@ use crate::Error;
 
 /// How a container is networked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NetworkMode {
+pub enum NetworkMode {
     /// On the host's bridge.
     Bridge,
     /// Not at all.
@@ -19,7 +19,7 @@ pub(crate) enum NetworkMode {
 
 impl NetworkMode {
     /// Reads the mode; a network of another name does not exist here.
-    pub(crate) fn parse(text: &str) -> Result<NetworkMode, Error> {
+    pub fn parse(text: &str) -> Result<NetworkMode, Error> {
         match (text, peer(text)) {
             ("" | "default" | "bridge", _) => Ok(NetworkMode::Bridge),
             ("none", _) => Ok(NetworkMode::None),
@@ -34,7 +34,7 @@ impl NetworkMode {
 }
 
 /// Returns the container that a mode such as `container:NAME` means.
-pub(crate) fn peer(mode: &str) -> Option<&str> {
+pub fn peer(mode: &str) -> Option<&str> {
     mode.strip_prefix("container:")
 }
 

@@ -167,7 +167,7 @@ impl Health {
     }
 
     /// Ends with the run: as in Docker, what was checked and no longer runs is not well.
-    pub(crate) fn end(&mut self) {
+    pub fn end(&mut self) {
         if self.status != Status::None {
             self.status = Status::Unhealthy;
         }
@@ -196,26 +196,28 @@ impl Health {
 
 /// The beginning of a probe's output.
 #[derive(Default)]
-pub(crate) struct Output {
+pub struct Output {
     bytes: Vec<u8>,
     is_cut: bool,
 }
 
 impl Output {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    /// Takes in what the probe said next.
+    pub fn push(&mut self, bytes: &[u8]) {
         let room = OUTPUT_BYTES_MAX - self.bytes.len();
         self.is_cut |= bytes.len() > room;
         self.bytes.extend(&bytes[..bytes.len().min(room)]);
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// Returns what is kept of it.
+    pub fn text(&self) -> String {
         let text = String::from_utf8_lossy(&self.bytes);
         if self.is_cut { format!("{text}...") } else { text.into_owned() }
     }
 }
 
 /// Says that a probe was given up, with what it said so far.
-pub(crate) fn overdue(timeout: Duration, said: &str) -> String {
+pub fn overdue(timeout: Duration, said: &str) -> String {
     let timeout = go_duration(timeout);
     if said.is_empty() {
         format!("Health check exceeded timeout ({timeout})")

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::mounts::format_bytes;
 
 /// The drivers that are known; but for the last, they keep the output on this host, in one and the same way.
-pub(crate) const LOG_DRIVERS: &[&str] = &["json-file", "local", NONE];
+pub const LOG_DRIVERS: &[&str] = &["json-file", "local", NONE];
 /// The driver that keeps nothing.
 const NONE: &str = "none";
 
