@@ -169,7 +169,7 @@ impl Containers {
     }
 
     /// Sends a signal that is to end it, also if it is paused.
-    async fn signal_unless_ended(&self, entry: &Entry, signal: Signal) -> Result<(), Error> {
+    pub(crate) async fn signal_unless_ended(&self, entry: &Entry, signal: Signal) -> Result<(), Error> {
         match entry.call(Request::Signal(signal)).await {
             Err(Error::NotRunning { .. } | Error::ShimGone { .. }) => Ok(()),
             other => other.map(drop),

@@ -11,7 +11,7 @@ use crate::check::check;
 use crate::containers::{delete, finish};
 use crate::entry::Entry;
 use crate::launch::{clear_former_run, make_place, mark_whole, ready, restore, spawn};
-use crate::{Containers, Error, Phase, Spec, Started};
+use crate::{Containers, Error, Phase, Signal, Spec, Started};
 
 impl Containers {
     /// Makes a container that costs no process before it is started.
@@ -29,14 +29,17 @@ impl Containers {
         finish(tokio::spawn(async move { this.create_whole(launch).await }).await)
     }
 
-    /// Replaces the spec of a container for which no process is there, under the same id.
+    /// Replaces the spec of a container that does not run, under the same id. A process that is parked right before the
+    /// program is ended: it was made by the former spec.
     pub async fn redefine(&self, spec: &Spec) -> Result<(), Error> {
         check(spec)?;
         let (entry, spec) = (self.entry(&spec.id)?, spec.clone());
         let _turn = entry.turn.lock().await;
-        let is_running = matches!(*entry.news.phase.borrow(), Phase::Running(_) | Phase::Paused(_));
-        if is_running || has_shim(&entry) {
+        if matches!(*entry.news.phase.borrow(), Phase::Running(_) | Phase::Paused(_)) {
             return Err(Error::Running { id: spec.id });
+        }
+        if has_shim(&entry) {
+            self.end_parked(&entry).await?;
         }
         let replacing = entry.clone();
         finish(spawn_blocking(move || replacing.redefine(spec)).await)
@@ -57,6 +60,16 @@ impl Containers {
             Message::Started(started) => Ok(started),
             other => Err(entry.unexpected(other)),
         }
+    }
+
+    /// Ends a parked process, which leaves the container as if it had never been made ready.
+    async fn end_parked(&self, entry: &Entry) -> Result<(), Error> {
+        self.signal_unless_ended(entry, Signal::KILL).await?;
+        entry.shim_gone().await?;
+        let place = entry.place.clone();
+        finish(spawn_blocking(move || clear_former_run(&place)).await)?;
+        entry.news.phase.send_replace(Phase::Created);
+        Ok(())
     }
 
     fn launch(&self, spec: &Spec) -> Launch {

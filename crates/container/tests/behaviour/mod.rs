@@ -120,6 +120,7 @@ pub const TESTS: &[Test] = tests![
     exec::many_execs_at_once,
     rest::container_laid_out_costs_no_process_and_is_found_again,
     rest::stopped_container_is_redefined,
+    rest::parked_process_ends_when_its_container_is_redefined,
     rest::what_is_half_made_is_cleaned_and_what_was_whole_is_kept,
     rest::many_starts_at_once_make_one_run,
     restore::nothing_stops_when_the_daemon_dies,

@@ -35,6 +35,19 @@ pub fn stopped_container_is_redefined(host: &Host) {
     assert_eq!((host.wait("changing").code, host.said("changing").as_str()), (0, "second\n"));
 }
 
+pub fn parked_process_ends_when_its_container_is_redefined(host: &Host) {
+    // As if the daemon had been killed between making ready and starting.
+    host.runtime.block_on(host.handle().create(&host.script("parked", "echo first"))).unwrap();
+    host.reopen();
+
+    host.runtime.block_on(host.handle().redefine(&host.script("parked", "echo second"))).unwrap();
+
+    let phase = host.handle().status("parked").unwrap().phase;
+    host.start("parked");
+    assert_eq!(phase, Phase::Created);
+    assert_eq!((host.wait("parked").code, host.said("parked").as_str()), (0, "second\n"));
+}
+
 pub fn what_is_half_made_is_cleaned_and_what_was_whole_is_kept(host: &Host) {
     for id in ["half", "fresh", "ended"] {
         host.lay_out(&host.script(id, "exit 4"));
