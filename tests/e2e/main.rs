@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod container_faults;
 mod container_verbs;
 mod daemon_restart;
 mod docker_client;
 mod exercises;
 mod first_steps;
+mod isolation;
 mod lab_itself;
 mod leader_dies;
 mod limits_and_stop;

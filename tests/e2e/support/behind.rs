@@ -44,9 +44,10 @@ impl Lab {
 
     /// Returns the folders that a host keeps of containers: those of ended tasks stay for their logs.
     pub fn records(&self, host: &str) -> Vec<String> {
-        let folder = self.folder(host).join("data/containers");
-        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-        entries.flatten().map(|entry| entry.path().display().to_string()).collect()
+        let folders = ["data/containers", "data/engine"].map(|name| self.folder(host).join(name));
+        let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+        let names = entries.filter(|entry| entry.file_name().len() == ID_LENGTH);
+        names.map(|entry| entry.path().display().to_string()).collect()
     }
 
     /// Returns what only living containers have: sockets, namespaces, links, mounts, cgroups, processes.
