@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use shim::Pidfd;
+use cgroup::Pidfd;
 use shim::hold::{Hold, hold};
 use shim::place::Place;
 use shim::talk::Message;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shim::cgroup::Cgroups;
+use cgroup::Cgroups;
 use shim::place::{Launch, Place};
 use shim::talk::{Message, Request};
 use tokio::sync::mpsc;

@@ -14,8 +14,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{Exit, Phase};
-use shim::Pidfd;
-use shim::cgroup::Cgroups;
+use cgroup::{Cgroups, Pidfd};
 use shim::place::{self, Place};
 use shim::talk::{Message, Request};
 

@@ -27,6 +27,7 @@ mod starting;
 mod stats;
 mod update;
 
+pub use cgroup::favor_moves as favor_cgroup_moves;
 pub use changes::{Change, ChangeKind};
 pub use containers::{Config, Containers, Removal};
 pub use error::Error;
@@ -34,7 +35,6 @@ pub use log::LogQuery;
 pub use shim::{
     CgroupNamespace, Device, ExecStatus, Exit, FileInRoot, Ipc, LogLine, LogOptions, LogStream, Mount,
     MountKind, ParseSignalError, Phase, PidSpace, Process, Propagation, Resources, Seccomp, Signal, Size,
-    Spec, Started, Status, Streams, Submounts, Ulimit, Uts, favor_cgroup_moves, init_main, is_init,
-    shim_main,
+    Spec, Started, Status, Streams, Submounts, Ulimit, Uts, init_main, is_init, shim_main,
 };
 pub use stats::{BlockEntry, BlockIo, Cpu, Memory, Network, Pids, Stats, Traffic};

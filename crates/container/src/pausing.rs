@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use shim::cgroup::Cgroups;
+use cgroup::Cgroups;
 use shim::{Phase, Signal};
 use tokio::task::spawn_blocking;
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::panic::resume_unwind;
 
-use shim::cgroup::Cgroups;
+use cgroup::Cgroups;
 use shim::place::Launch;
 use shim::{Phase, visit_at_rest};
 use tokio::task::spawn_blocking;

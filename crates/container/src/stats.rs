@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
+use cgroup::Cgroups;
 use shim::Phase;
-use shim::cgroup::Cgroups;
 use tokio::task::spawn_blocking;
 
 use crate::{Containers, Error};

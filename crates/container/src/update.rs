@@ -1,8 +1,6 @@
 //! Limits that change while a container lives.
 
-use shim::Resources;
-use shim::cgroup::Cgroups;
-use shim::limits::{Moment, apply};
+use cgroup::{Cgroups, Moment, Resources};
 use tokio::task::spawn_blocking;
 
 use crate::check::check;
@@ -21,9 +19,9 @@ impl Containers {
             let cgroups =
                 Cgroups::find(&entry.cgroup).map_err(Error::io("find the cgroups of", &entry.id))?;
             if cgroups.exist() {
-                apply(&cgroups, &spec.resources, Moment::Living).map_err(|reason| {
+                cgroups.limit(&spec.resources, Moment::Living).map_err(|reason| {
                     // The first error tells what is wrong.
-                    let _ = apply(&cgroups, &former.resources, Moment::Living);
+                    let _ = cgroups.limit(&former.resources, Moment::Living);
                     Error::Limits { id: entry.id.clone(), reason }
                 })?;
             }

@@ -10,17 +10,17 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use cgroup::Joinable;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
+use privilege::capability::Set;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::capability::Set;
 use crate::console::Console;
 use crate::ends::{Ends, Inner};
-use crate::hybrid::Joinable;
 use crate::oci::{self, Rights};
 use crate::payload::Payload;
 use crate::place::{self, Launch};
@@ -28,7 +28,7 @@ use crate::prepare::chain;
 use crate::talk::{Failure, setup};
 use crate::user::User;
 use crate::viewer::is_momentary;
-use crate::{Process, Spec, kernel, seccomp, user};
+use crate::{Process, Spec, kernel, user};
 
 /// What Docker says when no more is known than that a process could not be started.
 const CODE_NOT_STARTED: i32 = 126;
@@ -149,7 +149,7 @@ fn begin(
     let report = kernel::unblocked(report).map_err(io("listen to a pipe"))?;
     // As in Docker, the filter is the container's even for a process with all rights.
     let own = Rights::of(spec, user).map_err(setup)?;
-    let filter = seccomp::filter(spec, own.wanted).map_err(setup)?;
+    let filter = spec.filtering().filter(own.wanted).map_err(setup)?;
     let payload = Payload {
         filter,
         bounding: rights.wanted,

@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use crate::capability::{Set, check_names};
-use crate::devices::Rule;
+use cgroup::DeviceRule;
+use privilege::capability::{Set, check_names};
+
 use crate::oci::is_confining;
 use crate::placing::tmpfs_options;
-use crate::{Ipc, MountKind, Resources, Spec, Ulimit, Uts, seccomp};
+use crate::{Ipc, MountKind, Spec, Ulimit, Uts};
 
 /// Kernel parameters of System V and POSIX message queues, which belong to the namespace for these.
 const OF_IPC: &[&str] = &[
@@ -41,10 +42,10 @@ const ULIMITS: &[&str] = &[
 /// Says what is wrong with a spec's rights, limits and options; nothing is said of paths and images.
 pub fn check(spec: &Spec) -> Result<(), String> {
     check_names(spec.capabilities_add.iter().chain(&spec.capabilities_drop))?;
-    check_resources(&spec.resources)?;
+    spec.resources.check()?;
     spec.ulimits.iter().try_for_each(check_ulimit)?;
     spec.sysctls.keys().try_for_each(|name| check_sysctl(name, spec))?;
-    spec.device_rules.iter().try_for_each(|rule| rule.parse::<Rule>().map(drop))?;
+    spec.device_rules.iter().try_for_each(|rule| rule.parse::<DeviceRule>().map(drop))?;
     for mount in &spec.mounts {
         if let MountKind::Tmpfs { size_bytes, mode, options } = &mount.kind {
             tmpfs_options(*size_bytes, *mode, options)?;
@@ -59,33 +60,11 @@ pub fn check(spec: &Spec) -> Result<(), String> {
         ));
     }
     let wanted = Set::chosen(&spec.capabilities_add, &spec.capabilities_drop, spec.privileged)?;
-    seccomp::filter(spec, wanted).map(drop)
+    spec.filtering().filter(wanted).map(drop)
 }
 
 fn has_apparmor() -> bool {
     fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|enabled| enabled.trim() == "Y")
-}
-
-fn check_resources(resources: &Resources) -> Result<(), String> {
-    let memory = resources.memory_bytes.filter(|bytes| *bytes != 0);
-    match (memory, resources.memory_swap_bytes.filter(|bytes| *bytes > 0)) {
-        (None, Some(_)) => {
-            return Err(
-                "You should always set the Memory limit when using Memoryswap limit, see usage".into()
-            );
-        }
-        (Some(memory), Some(both)) if both.unsigned_abs() < memory => {
-            return Err("Minimum memoryswap limit should be larger than memory limit, see usage".into());
-        }
-        _ => {}
-    }
-    if let Some(value) = resources.memory_swappiness.filter(|value| *value > 100) {
-        return Err(format!("Invalid value: {value}, valid memory swappiness range is 0-100"));
-    }
-    if resources.blkio_weight.is_some_and(|weight| weight != 0 && !(10..=1000).contains(&weight)) {
-        return Err("Range of blkio weight is from 10 to 1000".into());
-    }
-    Ok(())
 }
 
 fn check_ulimit(limit: &Ulimit) -> Result<(), String> {
@@ -126,7 +105,7 @@ fn check_sysctl(name: &str, spec: &Spec) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Seccomp;
+    use crate::{Resources, Seccomp};
 
     fn refused(spec: Spec, words: &str) {
         let error = check(&spec).unwrap_err();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+
+use cgroup::{Access, DeviceKind as Kind, DeviceRule as Rule, Devices};
 
 use crate::{Device, Spec};
 
@@ -26,93 +27,6 @@ const USUAL: &[&str] = &[
 const OWN: &[&str] = &["pts", "shm", "mqueue", "fd", "console", "ptmx"];
 /// Directories beneath a device directory are followed this far; `/dev` has three levels.
 const DEPTH_MAX: usize = 8;
-
-/// The kind of a device node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Block,
-    Character,
-}
-
-impl Kind {
-    pub(crate) fn letter(self) -> char {
-        match self {
-            Kind::Block => 'b',
-            Kind::Character => 'c',
-        }
-    }
-}
-
-/// What may be done with a device: read, write and make, one bit each as the kernel has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Access(u8);
-
-impl Access {
-    const LETTERS: [(char, u8); 3] = [('r', 2), ('w', 4), ('m', 1)];
-    pub(crate) const ALL: Access = Access(7);
-
-    pub(crate) fn bits(self) -> u8 {
-        self.0
-    }
-
-    fn parse(text: &str) -> Option<Access> {
-        let bit = |letter| Access::LETTERS.iter().find(|(known, _)| *known == letter).map(|(_, bit)| bit);
-        let bits = text.chars().try_fold(0, |bits, letter| bit(letter).map(|bit| bits | bit))?;
-        (bits != 0 && text.len() <= 3).then_some(Access(bits))
-    }
-}
-
-impl std::fmt::Display for Access {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let held = Access::LETTERS.iter().filter(|(_, bit)| self.0 & bit != 0);
-        held.clone().try_for_each(|(letter, _)| write!(f, "{letter}"))
-    }
-}
-
-/// Allows something with some devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rule {
-    /// None means both.
-    pub kind: Option<Kind>,
-    /// None means any.
-    pub major: Option<u32>,
-    /// None means any.
-    pub minor: Option<u32>,
-    pub access: Access,
-}
-
-impl FromStr for Rule {
-    type Err = String;
-
-    /// Reads what Docker takes for `--device-cgroup-rule`, such as `c 13:* rw`.
-    fn from_str(text: &str) -> Result<Rule, String> {
-        let number = |text: &str| match text {
-            "*" => Some(None),
-            digits if digits.chars().all(|c| c.is_ascii_digit()) => digits.parse().ok().map(Some),
-            _ => None,
-        };
-        let parsed = || {
-            let [kind, numbers, access] = text.split(' ').collect::<Vec<_>>().try_into().ok()?;
-            let kind = match kind {
-                "a" => None,
-                "b" => Some(Kind::Block),
-                "c" => Some(Kind::Character),
-                _ => return None,
-            };
-            let (major, minor) = numbers.split_once(':')?;
-            Some(Rule { kind, major: number(major)?, minor: number(minor)?, access: Access::parse(access)? })
-        };
-        parsed().ok_or_else(|| format!("invalid device cgroup rule format: '{text}'"))
-    }
-}
-
-impl std::fmt::Display for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let number = |number: Option<u32>| number.map_or("*".to_owned(), |number| number.to_string());
-        let Rule { kind, major, minor, access } = *self;
-        write!(f, "{} {}:{} {access}", kind.map_or('a', Kind::letter), number(major), number(minor))
-    }
-}
 
 /// A device node to be made in the container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,17 +57,18 @@ pub(crate) fn nodes(spec: &Spec) -> Result<Vec<Node>, String> {
     Ok(found)
 }
 
-/// Lists what a container may do with devices; with all devices there is nothing to list.
-pub(crate) fn rules(spec: &Spec, nodes: &[Node]) -> Result<Vec<Rule>, String> {
+/// Returns what a container may do with devices.
+pub(crate) fn allowed(spec: &Spec, nodes: &[Node]) -> Result<Devices, String> {
     if spec.privileged {
-        return Ok(vec![Rule { kind: None, major: None, minor: None, access: Access::ALL }]);
+        return Ok(Devices::All);
     }
     let usual = USUAL.iter().map(|text| text.parse());
     let nodes = nodes.iter().map(|node| {
         let Node { kind, major, minor, access, .. } = *node;
         Ok(Rule { kind: Some(kind), major: Some(major), minor: Some(minor), access })
     });
-    usual.chain(nodes).chain(spec.device_rules.iter().map(|text| text.parse())).collect()
+    let rules = usual.chain(nodes).chain(spec.device_rules.iter().map(|text| text.parse()));
+    Ok(Devices::Only(rules.collect::<Result<_, String>>()?))
 }
 
 /// Returns the nodes of one wish: one device, or all those of a directory.
@@ -223,16 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_read_and_written_as_docker_does() {
-        for text in ["c 13:* rw", "b 8:1 m", "a *:* rwm", "c *:7 r"] {
-            assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
-        }
-        for text in
-            ["c 13:* x", "d 1:1 r", "c 1 r", "c 1:1", "c -1:1 r", "c 1:1 rwmr", "c 1:1 ", "", "c :1 r"]
-        {
-            let refused = text.parse::<Rule>().unwrap_err();
-            assert_eq!(refused, format!("invalid device cgroup rule format: '{text}'"));
-        }
+    fn usual_rules_can_be_read() {
         assert!(USUAL.iter().all(|text| text.parse::<Rule>().is_ok()));
     }
 
@@ -247,7 +153,7 @@ mod tests {
             (node.target.to_str(), node.kind, node.major, node.minor),
             (Some("/dev/void"), Kind::Character, 1, 3)
         );
-        let rules = rules(&spec, &nodes).unwrap();
+        let Devices::Only(rules) = allowed(&spec, &nodes).unwrap() else { panic!() };
         assert_eq!(rules.last().unwrap().to_string(), "c 1:3 r");
         assert_eq!(rules.len(), USUAL.len() + 1);
     }

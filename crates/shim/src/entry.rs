@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cgroup::Cgroups;
+use cgroup::Cgroups;
+
 use crate::place::{Launch, Place};
 use crate::talk::Message;
 use crate::{hold, kernel, prepare, serve};

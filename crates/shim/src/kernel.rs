@@ -6,9 +6,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, c_long, sock_filter, sock_fprog};
 use nix::fcntl::{FcntlArg, OFlag, OpenHow, ResolveFlag, fcntl, openat2};
+use privilege::capability::{Set, number};
 
 use crate::Size;
-use crate::capability::{Set, number};
 
 /// Takes over a descriptor this process inherited.
 ///

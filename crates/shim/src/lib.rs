@@ -12,36 +12,29 @@
 //! This crate never knows more than one container, and nothing of images, names or the Engine API.
 
 mod birth;
-mod capability;
-pub mod cgroup;
 mod check;
 mod children;
 mod client;
 mod console;
-mod device_filter;
 mod devices;
 mod ends;
 mod entry;
 mod exec;
 mod flow;
-mod freezer;
 pub mod hold;
 mod hybrid;
 mod init;
 mod kernel;
-pub mod limits;
 pub mod log;
 mod mounts;
 mod oci;
 mod payload;
-mod pidfd;
 pub mod place;
 mod placing;
 mod prepare;
 mod process;
 mod recorder;
 mod root;
-mod seccomp;
 mod serve;
 mod signal;
 mod spec;
@@ -52,17 +45,17 @@ mod user;
 mod viewer;
 mod visit;
 
-pub use cgroup::favor_cgroup_moves;
+pub use cgroup::Resources;
 pub use check::check;
 pub use entry::shim_main;
 pub use init::{init_main, is_init};
 pub use log::{LogLine, LogStream};
-pub use pidfd::Pidfd;
+pub use privilege::Seccomp;
 pub use process::{ExecStatus, Process, Size, Streams};
 pub use signal::{ParseSignalError, Signal};
 pub use spec::{
-    CgroupNamespace, Device, FileInRoot, Ipc, LogOptions, Mount, MountKind, PidSpace, Propagation, Resources,
-    Seccomp, Spec, Submounts, Ulimit, Uts,
+    CgroupNamespace, Device, FileInRoot, Ipc, LogOptions, Mount, MountKind, PidSpace, Propagation, Spec,
+    Submounts, Ulimit, Uts,
 };
 pub use status::{Exit, Phase, Started, Status};
 pub use visit::visit_at_rest;

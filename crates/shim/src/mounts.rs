@@ -11,13 +11,13 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+use cgroup::{Cgroup, Cgroups, DeviceKind};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, SFlag, makedev, mknodat};
 use nix::unistd::{Gid, Uid, fchownat};
 
-use crate::cgroup::{Cgroup, Cgroups};
-use crate::devices::{Kind, Node};
+use crate::devices::Node;
 use crate::kernel::open_in_root;
 use crate::placing::{self, Placing};
 use crate::root::make_dir;
@@ -103,8 +103,8 @@ pub(crate) fn make_nodes(root: &File, nodes: &[Node]) -> Result<(), String> {
         };
         let parent = make_dir(root, parent)?;
         let kind = match node.kind {
-            Kind::Block => SFlag::S_IFBLK,
-            Kind::Character => SFlag::S_IFCHR,
+            DeviceKind::Block => SFlag::S_IFBLK,
+            DeviceKind::Character => SFlag::S_IFCHR,
         };
         let number = makedev(node.major.into(), node.minor.into());
         match mknodat(&parent, Path::new(name), kind, Mode::from_bits_truncate(node.mode), number) {

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use cgroup::Cgroups;
+use privilege::Seccomp;
+use privilege::capability::Set;
 use serde_json::{Value, json};
 
-use crate::capability::Set;
-use crate::cgroup::Cgroups;
 use crate::devices::Node;
 use crate::place::Launch;
 use crate::user::User;
-use crate::{CgroupNamespace, Ipc, Mount, MountKind, PidSpace, Propagation, Spec, Uts, seccomp};
+use crate::{CgroupNamespace, Ipc, Mount, MountKind, PidSpace, Propagation, Spec, Uts};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CGROUP: &str = "/sys/fs/cgroup";
@@ -75,7 +76,7 @@ pub(crate) fn document(
 /// Returns the part about the first process, or about one that is described as if it were.
 pub(crate) fn process(spec: &Spec, user: &User, rights: Rights) -> Value {
     // Loading the filter and taking rights away for good need two rights themselves: the executor drops them.
-    let loading = seccomp::is_filtered(spec);
+    let loading = *spec.filtering() != Seccomp::Unconfined;
     let with_helpers = |set: Set| if loading { set.with("SYS_ADMIN").with("SETPCAP") } else { set };
     let (bounding, held) = (with_helpers(rights.wanted).names(), with_helpers(rights.held).names());
     let mut process = json!({

@@ -13,8 +13,8 @@ use libc::sock_filter;
 use libcontainer::oci_spec::runtime::Spec as Document;
 use libcontainer::workload::{Executor, ExecutorError, ExecutorValidationError};
 use nix::unistd::{AccessFlags, access, execve};
+use privilege::capability::Set;
 
-use crate::capability::Set;
 use crate::init::Part;
 use crate::talk::Failure;
 use crate::{Size, init, kernel};

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 
+use cgroup::{Cgroups, Devices, Joinable, Pidfd, Visit};
 use libcontainer::container::Container;
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::syscall::syscall::SyscallType;
@@ -12,18 +13,16 @@ use nix::fcntl::OFlag;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, pipe2};
 
-use crate::cgroup::Cgroups;
 use crate::console::Console;
-use crate::devices::{self, Rule};
+use crate::devices;
 use crate::ends::Ends;
-use crate::hybrid::{self, Cover, Joinable, Visit};
+use crate::hybrid::{self, Cover};
 use crate::oci::{self, Rights};
 use crate::payload::Payload;
-use crate::pidfd::Pidfd;
 use crate::place::{self, Launch};
 use crate::talk::{Failure, setup};
 use crate::user::User;
-use crate::{CgroupNamespace, init, mounts, placing, root, seccomp, user};
+use crate::{CgroupNamespace, init, mounts, placing, root, user};
 
 const OOM_SCORE_ADJ: &str = "/proc/self/oom_score_adj";
 
@@ -52,7 +51,7 @@ pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     }
     let shm = mounts::shared_memory(&spec.ipc).map_err(setup)?;
     let nodes = devices::nodes(spec).map_err(setup)?;
-    let rules = devices::rules(spec, &nodes).map_err(setup)?;
+    let devices = devices::allowed(spec, &nodes).map_err(setup)?;
     root::leave_host_mounts().map_err(setup)?;
     root::mount_scratch(&launch.place, spec).map_err(setup)?;
     let rootfs = root::mount_root(&launch.place, &spec.layers).map_err(setup)?;
@@ -73,7 +72,7 @@ pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     let config = launch.place.scratch().join("config.json");
     place::write(&config, &document)
         .map_err(|error| setup(format!("write {}: {error}", config.display())))?;
-    let prepared = build(launch, &user, rights, cgroups, &rules)?;
+    let prepared = build(launch, &user, rights, cgroups, &devices)?;
     mounts::place_late(prepared.pid, &late).map_err(|reason| end(&prepared.process, prepared.pid, reason))?;
     Ok(prepared)
 }
@@ -83,7 +82,7 @@ fn build(
     user: &User,
     rights: Rights,
     cgroups: Cgroups,
-    devices: &[Rule],
+    devices: &Devices,
 ) -> Result<Prepared, Failure> {
     let spec = &launch.spec;
     let io = |doing: &'static str| move |error: std::io::Error| setup(format!("{doing}: {error}"));
@@ -91,7 +90,7 @@ fn build(
 
     let (report, report_end) = pipe2(OFlag::O_CLOEXEC).map_err(nix("make a pipe"))?;
     let payload = Payload {
-        filter: seccomp::filter(spec, rights.wanted).map_err(setup)?,
+        filter: spec.filtering().filter(rights.wanted).map_err(setup)?,
         bounding: rights.wanted,
         held: rights.held,
         init: spec.init,
@@ -116,7 +115,7 @@ fn build(
             builder.with_stdin(inner.input).with_stdout(inner.output).with_stderr(inner.errors)
         }
     };
-    let mut joinable = Joinable::make(&cgroups, spec, devices).map_err(setup)?;
+    let mut joinable = Joinable::make(&cgroups, &spec.resources, devices).map_err(setup)?;
     let visit = match spec.cgroup_namespace {
         CgroupNamespace::Private => Some(Visit::begin(&mut joinable, &cgroups).map_err(setup)?),
         CgroupNamespace::Usual | CgroupNamespace::Host => None,

@@ -6,20 +6,19 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, SystemTime};
 
+use cgroup::{Cgroups, Joinable, Pidfd};
 use libcontainer::container::Container;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::birth::Home;
-use crate::cgroup::Cgroups;
 use crate::children::Children;
 use crate::client::Client;
 use crate::entry::{clean_up, say};
 use crate::exec::{Answer, Execs, Site};
 use crate::flow::{Flow, InputEnds, Port};
-use crate::hybrid::{Cover, Joinable};
+use crate::hybrid::Cover;
 use crate::kernel;
-use crate::pidfd::Pidfd;
 use crate::place::{self, Launch};
 use crate::prepare::{Prepared, reported};
 use crate::recorder::Recorder;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use cgroup::Resources;
+use privilege::Seccomp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Signal, Size};
@@ -96,6 +98,13 @@ pub struct Spec {
     pub discard_log: bool,
     /// Kept and listed, otherwise ignored.
     pub labels: BTreeMap<String, String>,
+}
+
+impl Spec {
+    /// Returns what is refused of system calls, if any is.
+    pub(crate) fn filtering(&self) -> &Seccomp {
+        if self.privileged { &Seccomp::Unconfined } else { &self.seccomp }
+    }
 }
 
 /// Places something at a path of the container.
@@ -251,51 +260,6 @@ pub struct FileInRoot {
     pub mode: u32,
     /// Refuses writes to it.
     pub read_only: bool,
-}
-
-/// Limits kept by the cgroup; none means no limit. What this host's cgroups do not know is left out, as in Docker:
-/// swap without accounting, swappiness and disabled killing in version 2, weights without a scheduler that has them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    /// The most memory.
-    pub memory_bytes: Option<u64>,
-    /// What memory is pressed back to when the host runs short.
-    pub memory_reservation_bytes: Option<u64>,
-    /// The most memory and swap together, -1 for no limit; none means twice the memory.
-    pub memory_swap_bytes: Option<i64>,
-    /// How readily its memory is swapped out, from 0 to 100.
-    pub memory_swappiness: Option<u64>,
-    /// Lets its processes wait for memory where the kernel would kill one.
-    pub oom_kill_disable: bool,
-    /// CPU time per time, in billionths of one CPU.
-    pub nano_cpus: Option<u64>,
-    /// CPU time per period, -1 for no limit; counts if `nano_cpus` is none.
-    pub cpu_quota_us: Option<i64>,
-    /// The period of the quota; none means 100 ms.
-    pub cpu_period_us: Option<u64>,
-    /// The relative weight when CPUs are short (1024 is usual).
-    pub cpu_shares: Option<u64>,
-    /// The CPUs it may run on, such as `0-2,4`.
-    pub cpuset_cpus: Option<String>,
-    /// The memory nodes it may use, such as `0,1`.
-    pub cpuset_mems: Option<String>,
-    /// The relative weight when disks are short, from 10 to 1000.
-    pub blkio_weight: Option<u16>,
-    /// The most processes and threads.
-    pub pids: Option<u64>,
-}
-
-/// Which system calls are refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Seccomp {
-    /// Those that Docker refuses by default.
-    #[default]
-    Default,
-    /// None.
-    Unconfined,
-    /// Those that a profile refuses, written as Docker's are, in JSON.
-    Profile(String),
 }
 
 /// One per-process limit.

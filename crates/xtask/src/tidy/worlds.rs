@@ -18,6 +18,8 @@ pub const WORKER: &[&str] = &[
     "agent",
     "registry",
     "image",
+    "cgroup",
+    "privilege",
     "shim",
     "container",
     "archive",

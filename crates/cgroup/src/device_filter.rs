@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
-use crate::devices::{Access, Kind, Rule};
+use crate::device::{Access, Kind, Rule};
 use crate::kernel::check;
 
 // Codes of the few instructions that are needed: class, operation and source in one byte.

@@ -13,9 +13,9 @@ mod table;
 use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::capability::Set;
-use crate::{Seccomp, Spec};
 use profile::Circumstances;
 
 // Offsets in the kernel's seccomp_data.
@@ -38,22 +38,30 @@ const CLONE_NEW: u32 = 0x7e02_0000;
 /// `personality` values that change nothing of note: Linux, with 16-bit uname or 32-bit, and the query.
 const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
-/// Returns whether a container's system calls are filtered.
-pub(crate) fn is_filtered(spec: &Spec) -> bool {
-    !spec.privileged && spec.seccomp != Seccomp::Unconfined
+/// Which system calls are refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seccomp {
+    /// Those that Docker refuses by default.
+    #[default]
+    Default,
+    /// None.
+    Unconfined,
+    /// Those that a profile refuses, written as Docker's are, in JSON.
+    Profile(String),
 }
 
-/// Makes the filter of a container with these capabilities; none if nothing is filtered.
-pub(crate) fn filter(spec: &Spec, capabilities: Set) -> Result<Option<Vec<sock_filter>>, String> {
-    match &spec.seccomp {
-        _ if spec.privileged => Ok(None),
-        Seccomp::Unconfined => Ok(None),
-        Seccomp::Default => Ok(Some(default_filter(capabilities))),
-        Seccomp::Profile(text) => {
-            let host = nix::sys::utsname::uname()
-                .map_err(|errno| format!("ask for the kernel's version: {errno}"))?;
-            let kernel = profile::kernel(&host.release().to_string_lossy())?;
-            profile::compile(text, Circumstances { capabilities, kernel }).map(Some)
+impl Seccomp {
+    /// Makes the filter of a container with these capabilities; none if nothing is filtered.
+    pub fn filter(&self, capabilities: Set) -> Result<Option<Vec<sock_filter>>, String> {
+        match self {
+            Seccomp::Unconfined => Ok(None),
+            Seccomp::Default => Ok(Some(default_filter(capabilities))),
+            Seccomp::Profile(text) => {
+                let host = nix::sys::utsname::uname()
+                    .map_err(|errno| format!("ask for the kernel's version: {errno}"))?;
+                let kernel = profile::kernel(&host.release().to_string_lossy())?;
+                profile::compile(text, Circumstances { capabilities, kernel }).map(Some)
+            }
         }
     }
 }

@@ -1,15 +1,13 @@
-//! The container's cgroups in every hierarchy of this host, version 1 and 2: find, kill, empty, remove.
+//! A container's cgroups in every hierarchy of this host, version 1 and 2: find, kill, empty, remove.
 //!
-//! The shim makes them; this file needs no living shim to take them away.
+//! Whoever made them need not live for them to be taken away.
 
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::mount::{MsFlags, mount};
-
-use crate::pidfd::Pidfd;
+use crate::Pidfd;
 
 /// One mounted hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +19,12 @@ struct Hierarchy {
 
 /// A container's cgroup in one hierarchy.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cgroup<'a> {
+pub struct Cgroup<'a> {
     /// Where the hierarchy is mounted.
     pub mount: &'a Path,
     /// The version 1 controllers; none in version 2.
     pub controllers: &'a [String],
+    /// The cgroup; it may not exist.
     pub dir: &'a Path,
 }
 
@@ -67,14 +66,14 @@ impl Cgroups {
     }
 
     /// Lists the version 1 cgroups; none on a host with version 2 alone.
-    pub(crate) fn version_1(&self) -> Vec<Cgroup<'_>> {
+    pub fn version_1(&self) -> Vec<Cgroup<'_>> {
         let is_managed =
             |cgroup: &Cgroup<'_>| cgroup.controllers.iter().any(|name| MANAGED.contains(&name.as_str()));
         self.all().filter(is_managed).collect()
     }
 
     /// Returns the version 2 cgroup; none on a host with version 1 alone.
-    pub(crate) fn version_2(&self) -> Option<Cgroup<'_>> {
+    pub fn version_2(&self) -> Option<Cgroup<'_>> {
         self.all().find(|cgroup| cgroup.controllers.is_empty())
     }
 
@@ -156,52 +155,6 @@ impl Cgroups {
         }
         first.map_or(Ok(()), Err)
     }
-}
-
-/// Makes the kernel favour moving processes between cgroups, for the whole host and until it restarts.
-///
-/// Without it the first move waits until every CPU has passed a quiet point: 3 ms on an idle host, 13 ms on a busy
-/// one, which is more than all the rest of a start. With it forks cost slightly more. Returns false where no version
-/// 2 hierarchy is mounted, whose option it is.
-pub fn favor_cgroup_moves() -> io::Result<bool> {
-    const OPTION: &str = "favordynmods";
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let mut rows = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let Some((path, options)) = rows.find_map(|row| match row.as_slice() {
-        [_, path, "cgroup2", options, ..] => Some((*path, *options)),
-        _ => None,
-    }) else {
-        return Ok(false);
-    };
-    if options.split(',').any(|option| option == OPTION) {
-        return Ok(true);
-    }
-    let (flags, kept) = remount_options(options);
-    let data = kept.into_iter().chain([OPTION]).collect::<Vec<_>>().join(",");
-    mount(None::<&str>, path, None::<&str>, MsFlags::MS_REMOUNT | flags, Some(data.as_str()))?;
-    Ok(true)
-}
-
-/// Tells the flags of a mount from the options of its file system; a remount forgets what it is not told.
-fn remount_options(options: &str) -> (MsFlags, Vec<&str>) {
-    const FLAGS: &[(&str, MsFlags)] = &[
-        ("rw", MsFlags::empty()),
-        ("ro", MsFlags::MS_RDONLY),
-        ("nosuid", MsFlags::MS_NOSUID),
-        ("nodev", MsFlags::MS_NODEV),
-        ("noexec", MsFlags::MS_NOEXEC),
-        ("relatime", MsFlags::MS_RELATIME),
-        ("noatime", MsFlags::MS_NOATIME),
-    ];
-    let mut flags = MsFlags::empty();
-    let mut kept = Vec::new();
-    for option in options.split(',') {
-        match FLAGS.iter().find(|(name, _)| *name == option) {
-            Some((_, flag)) => flags |= *flag,
-            None => kept.push(option),
-        }
-    }
-    (flags, kept)
 }
 
 fn kill_all(pids: &[i32], end: Instant) -> io::Result<()> {
@@ -298,14 +251,6 @@ mod tests {
         let found: Vec<PathBuf> = hierarchies(table).into_iter().map(|h| h.mount).collect();
 
         assert_eq!(found, [PathBuf::from("/sys/fs/cgroup/cpu"), PathBuf::from("/sys/fs/cgroup/unified")]);
-    }
-
-    #[test]
-    fn remount_keeps_flags_and_options() {
-        let (flags, kept) = remount_options("rw,nosuid,noexec,relatime,nsdelegate,memory_recursiveprot");
-
-        assert_eq!(flags, MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_RELATIME);
-        assert_eq!(kept, ["nsdelegate", "memory_recursiveprot"]);
     }
 
     #[test]

@@ -64,13 +64,14 @@ const DEFAULT: &[&str] = &[
 
 /// A set of capabilities, one bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Set(u64);
+pub struct Set(u64);
 
 impl Set {
-    pub(crate) const EMPTY: Set = Set(0);
+    /// No capability.
+    pub const EMPTY: Set = Set(0);
 
     /// Returns the set a container gets, or the name that is no capability.
-    pub(crate) fn chosen(add: &[String], drop: &[String], privileged: bool) -> Result<Set, String> {
+    pub fn chosen(add: &[String], drop: &[String], privileged: bool) -> Result<Set, String> {
         if privileged {
             return Ok(Set::all());
         }
@@ -95,27 +96,34 @@ impl Set {
         Set(bounding.unwrap_or(known) & known)
     }
 
-    pub(crate) fn with(self, name: &str) -> Set {
+    /// Returns the set with one more, named as this crate does.
+    pub fn with(self, name: &str) -> Set {
         Set(self.0 | bit(name))
     }
-    pub(crate) fn has(self, name: &str) -> bool {
+
+    /// Returns whether one is in it.
+    pub fn has(self, name: &str) -> bool {
         self.0 & bit(name) != 0
     }
-    pub(crate) fn bits(self) -> u64 {
+
+    /// Returns it as the kernel has it.
+    pub fn bits(self) -> u64 {
         self.0
     }
-    pub(crate) fn names(self) -> Vec<String> {
+
+    /// Lists the names with `CAP_`.
+    pub fn names(self) -> Vec<String> {
         NAMES.iter().filter(|name| self.has(name)).map(|name| format!("CAP_{name}")).collect()
     }
 }
 
 /// Says which name of these is no capability.
-pub(crate) fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+pub fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     names.into_iter().try_for_each(|name| parse(std::slice::from_ref(name)).map(drop))
 }
 
 /// Returns the number of a capability this file names.
-pub(crate) fn number(name: &str) -> usize {
+pub fn number(name: &str) -> usize {
     NAMES.iter().position(|known| *known == name).expect("callers name capabilities of the table")
 }
 

@@ -1,11 +1,10 @@
-//! From the limits of a spec to values in the files of cgroups, in version 1 and 2.
+//! From limits to values in the files of cgroups, in version 1 and 2.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::Resources;
-use crate::cgroup::Cgroups;
+use crate::{Cgroups, Resources};
 
 /// The period of the CPU quota where none is asked for.
 const PERIOD_US: u64 = 100_000;
@@ -43,27 +42,30 @@ struct Setting {
     is_optional: bool,
 }
 
-/// Sets the limits of a container's cgroups; the error names the file that refused.
-pub fn apply(cgroups: &Cgroups, resources: &Resources, moment: Moment) -> Result<(), String> {
-    let of_version_1 = version_1(resources);
-    let mut handled = Vec::new();
-    for cgroup in cgroups.version_1() {
-        for controller in cgroup.controllers {
-            handled.push(controller.as_str());
-            let settings = of_version_1.iter().filter(|setting| setting.controller == controller);
-            set_all(cgroup.dir, settings, moment)?;
+impl Cgroups {
+    /// Sets their limits; the error names the file that refused.
+    pub fn limit(&self, resources: &Resources, moment: Moment) -> Result<(), String> {
+        let of_version_1 = version_1(resources);
+        let mut handled = Vec::new();
+        for cgroup in self.version_1() {
+            for controller in cgroup.controllers {
+                handled.push(controller.as_str());
+                let settings = of_version_1.iter().filter(|setting| setting.controller == controller);
+                set_all(cgroup.dir, settings, moment)?;
+            }
         }
-    }
-    let of_version_2 = version_2(resources);
-    let left = of_version_2.iter().filter(|setting| !handled.contains(&setting.controller));
-    match cgroups.version_2() {
-        Some(cgroup) => {
-            set_all(cgroup.dir, left.filter(|s| s.exists(cgroup.dir) || s.value.is_some()), moment)
+        let of_version_2 = version_2(resources);
+        let left = of_version_2.iter().filter(|setting| !handled.contains(&setting.controller));
+        match self.version_2() {
+            Some(cgroup) => {
+                set_all(cgroup.dir, left.filter(|s| s.exists(cgroup.dir) || s.value.is_some()), moment)
+            }
+            None => match left.filter(|setting| !setting.is_optional).find(|setting| setting.value.is_some())
+            {
+                Some(setting) => Err(format!("this host has no cgroup controller {}", setting.controller)),
+                None => Ok(()),
+            },
         }
-        None => match left.filter(|setting| !setting.is_optional).find(|setting| setting.value.is_some()) {
-            Some(setting) => Err(format!("this host has no cgroup controller {}", setting.controller)),
-            None => Ok(()),
-        },
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::cgroup::Cgroups;
+use crate::Cgroups;
 
 /// A process that sleeps in the kernel where it cannot be stopped may keep its container from freezing.
 const FREEZE_DEADLINE: Duration = Duration::from_secs(10);
