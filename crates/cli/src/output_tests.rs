@@ -282,6 +282,9 @@ async fn loading_sends_the_file() {
     let known = answers([("POST /images/load", json!("{\"stream\":\"Loaded image: nginx:latest\\n\"}\r\n"))]);
 
     let outcome = run_words(&["load", "-i", path.to_str().unwrap()], known).await;
+    let known = answers([("POST /images/load", json!("{\"stream\":\"Loaded image: nginx:latest\\n\"}\r\n"))]);
+    let quiet = run_words(&["load", "-q", "-i", path.to_str().unwrap()], known).await;
+    assert_eq!(quiet.out, "Loaded image: nginx:latest\n");
     let missing = run("load -i /nowhere/image.tar", answers([])).await;
 
     assert_eq!(outcome.out, "Loaded image: nginx:latest\n");

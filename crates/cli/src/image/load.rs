@@ -39,6 +39,6 @@ pub(crate) async fn run(context: &mut Context, arguments: Arguments) -> Result<(
         }
         None => context.engine.post_stream(route, kind, tokio::io::stdin()).await?,
     };
-    let show = if arguments.quiet { Show::Nothing } else { Show::Output };
-    progress::follow(&mut context.console, lines, show).await.map(drop)
+    // A quiet daemon tells the names alone, which are the result.
+    progress::follow(&mut context.console, lines, Show::Output).await.map(drop)
 }
