@@ -63,7 +63,7 @@ pub use node::{
     EngineDescription, ManagerStatus, Node, NodeDescription, NodeResources, NodeSpec, NodeStatus, Plugin,
     TlsInfo,
 };
-pub use progress::{ErrorDetail, Progress, ProgressDetail};
+pub use progress::{ErrorDetail, Progress, ProgressDetail, Pushed};
 pub use resources::{
     DiscreteResource, GenericResource, Limits, NamedResource, Platform, Reservations, Resources,
 };

@@ -29,6 +29,21 @@ pub struct Progress {
     /// The same as text.
     #[serde(skip_serializing_if = "empty")]
     pub error: String,
+    /// What a program wants to know, such as what a push came to; people are not shown it.
+    #[serde(skip_serializing_if = "empty")]
+    pub aux: Option<Pushed>,
+}
+
+/// What a registry knows a pushed image by.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Pushed {
+    /// The tag.
+    pub tag: String,
+    /// The manifest's digest.
+    pub digest: String,
+    /// The manifest's length.
+    pub size: u64,
 }
 
 /// How far something is.
@@ -105,6 +120,16 @@ mod tests {
         assert_eq!(
             line(Progress::of("abc", "Pulling fs layer")),
             "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"abc\"}\r\n"
+        );
+        let aux = Pushed { tag: "1".into(), digest: "sha256:ab".into(), size: 527 };
+        let pushed = Progress {
+            progress_detail: Some(ProgressDetail::default()),
+            aux: Some(aux),
+            ..Progress::default()
+        };
+        assert_eq!(
+            line(pushed),
+            "{\"progressDetail\":{},\"aux\":{\"Tag\":\"1\",\"Digest\":\"sha256:ab\",\"Size\":527}}\r\n"
         );
         assert_eq!(line(Progress::error("x")), "{\"errorDetail\":{\"message\":\"x\"},\"error\":\"x\"}\r\n");
     }

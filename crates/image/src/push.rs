@@ -53,10 +53,46 @@ impl Images {
         auth: Option<&Auth>,
         reporter: &Reporter,
     ) -> Result<Pushed, Error> {
-        let (images, asked) = (self.clone(), name.clone());
-        let outgoing = blocking(move || images.outgoing(&asked)).await?;
-        let shown = format!("The push refers to repository [{}/{}]", name.registry(), name.repository());
-        reporter.status(None, shown).await;
+        let mut pushed = self.push_all(std::slice::from_ref(name), auth, reporter).await?;
+        Ok(pushed.pop().expect("one name was pushed"))
+    }
+
+    /// Brings images of one repository to the registry, one after the other.
+    pub async fn push_all(
+        &self,
+        names: &[Reference],
+        auth: Option<&Auth>,
+        reporter: &Reporter,
+    ) -> Result<Vec<Pushed>, Error> {
+        let mut pushed = Vec::new();
+        for name in names {
+            let (images, asked) = (self.clone(), name.clone());
+            let outgoing = blocking(move || images.outgoing(&asked)).await?;
+            if pushed.is_empty() {
+                let repository = format!("{}/{}", name.registry(), name.repository());
+                reporter.status(None, format!("The push refers to repository [{repository}]")).await;
+            }
+            pushed.push(self.push_one(name, outgoing, auth, reporter).await?);
+        }
+        Ok(pushed)
+    }
+
+    /// Returns the names in the repository of this one that differ from it in the tag at most.
+    pub fn tags_of(&self, repository: &Reference) -> Result<Vec<Reference>, Error> {
+        let state = self.inner.state();
+        let names = state.index.tables().references.keys().filter_map(|name| name.parse::<Reference>().ok());
+        let is_tag = |name: &Reference| name.same_repository(repository) && name.digest().is_none();
+        let names: Vec<Reference> = names.filter(is_tag).collect();
+        if names.is_empty() { Err(Error::NothingToPush(repository.familiar_name())) } else { Ok(names) }
+    }
+
+    async fn push_one(
+        &self,
+        name: &Reference,
+        outgoing: Outgoing,
+        auth: Option<&Auth>,
+        reporter: &Reporter,
+    ) -> Result<Pushed, Error> {
         let repository = Repository::connect(name, Access::Push, auth, &self.inner.registry).await?;
         let forms = self.push_layers(&repository, &outgoing, reporter).await?;
         if !repository.has_blob(outgoing.id).await? {

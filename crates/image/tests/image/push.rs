@@ -32,6 +32,36 @@ fn count(lines: &[Progress], status: &str) -> usize {
 }
 
 #[tokio::test]
+async fn all_tags_of_a_repository_are_pushed_at_once() {
+    let (registry, store) = (Registry::start(Door::Plain), Store::open().await);
+    let [one, two, other] =
+        ["team/web:1", "team/web:2", "team/web2:1"].map(|name| named(&registry.address, name));
+    store.load(two_layers("web:1")).await.unwrap();
+    store.load(two_layers("web:2")).await.unwrap();
+    for (source, name) in [("web:1", &one), ("web:2", &two), ("web:2", &other)] {
+        store.images.tag(source, name).await.unwrap();
+    }
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(10_000);
+
+    let names = store.images.tags_of(&named(&registry.address, "team/web")).unwrap();
+    let pushed = store.images.push_all(&names, None, &Reporter::to(sender)).await.unwrap();
+
+    let mut lines = Vec::new();
+    while let Some(line) = receiver.recv().await {
+        lines.push(line);
+    }
+    assert_eq!(names, [one, two]);
+    assert_eq!(pushed.iter().map(|pushed| pushed.tag.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    let about = format!("The push refers to repository [{}/team/web]", registry.address);
+    assert_eq!(count(&lines, &about), 1);
+    for pushed in &pushed {
+        assert_eq!(Digest::of(registry.get_manifest("team/web", &pushed.tag).as_bytes()), pushed.digest);
+    }
+    let missing = store.images.tags_of(&named(&registry.address, "team/none")).unwrap_err();
+    assert!(matches!(missing, Error::NothingToPush(_)), "{missing}");
+}
+
+#[tokio::test]
 async fn pushed_image_comes_back_the_same() {
     let (registry, store) = (Registry::start(Door::Plain), Store::open().await);
     let name = named(&registry.address, "team/web:1");

@@ -51,13 +51,20 @@ impl Transfer {
         .await
     }
 
-    /// Sends an image to its registry. Fails as a fetch does.
+    /// Sends an image to its registry, or all of a repository if no tag is named. Fails as a fetch does.
     pub async fn push(self, reference: &str, auth: json::RegistryAuth) -> Result<ProgressStream, ApiError> {
-        let reference = parse(reference)?;
+        let named = parse(reference)?;
+        let names = if has_tag(reference) {
+            vec![named]
+        } else {
+            self.images.tags_of(&named).map_err(|error| told(&error))?
+        };
         followed(move |reporter| async move {
             let auth = credentials(&auth);
-            self.images.push(&reference, auth.as_ref(), &reporter).await?;
-            self.tell(&reference.familiar(), &reference, Action::Push);
+            self.images.push_all(&names, auth.as_ref(), &reporter).await?;
+            for name in &names {
+                self.tell(&name.familiar(), name, Action::Push);
+            }
             Ok(())
         })
         .await
@@ -138,6 +145,11 @@ impl Transfer {
     }
 }
 
+/// Claims that a name has a tag, which comes after its last slash, or a digest.
+fn has_tag(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']))
+}
+
 fn platform_of(text: &str) -> Result<Option<Platform>, ApiError> {
     match text {
         "" => Ok(None),
@@ -182,10 +194,16 @@ fn progress(line: ::image::Progress) -> json::Progress {
         Some(_) | None => String::new(),
     };
     let has_id = line.id.is_some();
+    let aux = line.pushed.map(|pushed| json::Pushed {
+        tag: pushed.tag,
+        digest: pushed.digest.to_string(),
+        size: pushed.size_bytes,
+    });
     json::Progress {
         status: line.status,
         progress: shown,
-        progress_detail: detail.or_else(|| has_id.then(json::ProgressDetail::default)),
+        progress_detail: detail.or_else(|| (has_id || aux.is_some()).then(json::ProgressDetail::default)),
+        aux,
         id: line.id.unwrap_or_default(),
         ..json::Progress::default()
     }
@@ -197,4 +215,22 @@ fn bar(current: u64, total: u64) -> String {
     let done = usize::try_from(current.min(total).saturating_mul(WIDTH as u64) / total).unwrap_or(WIDTH);
     let (full, rest) = ("=".repeat(done.saturating_sub(1)), " ".repeat(WIDTH - done));
     format!("[{full}>{rest}] {:.1}MB/{:.1}MB", current as f64 / 1e6, total as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_told_from_ports() {
+        for (name, expected) in [
+            ("web", false),
+            ("web:1", true),
+            ("localhost:5000/web", false),
+            ("localhost:5000/web:1", true),
+            ("team/web@sha256:ab", true),
+        ] {
+            assert_eq!(has_tag(name), expected, "{name}");
+        }
+    }
 }
