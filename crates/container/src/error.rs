@@ -38,6 +38,12 @@ pub enum Error {
         /// 126 if it is no program, 127 if it is not found.
         code: i32,
     },
+    /// The root knows no such user or group; worded as Docker does.
+    #[error("{message}")]
+    User {
+        /// Docker's words.
+        message: String,
+    },
     /// The container could not be prepared.
     #[error("container {id} could not be prepared: {reason}")]
     Setup {

@@ -150,6 +150,7 @@ pub(crate) fn refusal(id: &str, failure: Failure) -> Error {
     let id = id.to_owned();
     match failure {
         Failure::Command { message, code } => Error::Command { message, code },
+        Failure::User { message } => Error::User { message },
         Failure::Setup { reason } => Error::Setup { id, reason },
         Failure::NotRunning => Error::NotRunning { id },
         Failure::NoExec => Error::NoExec { id },

@@ -274,7 +274,7 @@ fn worded(failure: Failure) -> Failure {
     match failure {
         Failure::Command { message, code } => refusal(&start(message), code),
         Failure::Setup { reason } => refusal(&start(reason), CODE_NOT_STARTED),
-        Failure::NotRunning | Failure::NoExec | Failure::ExecExists => failure,
+        Failure::User { .. } | Failure::NotRunning | Failure::NoExec | Failure::ExecExists => failure,
     }
 }
 

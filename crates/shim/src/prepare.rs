@@ -55,7 +55,8 @@ pub(crate) fn prepare(launch: &Launch) -> Result<Prepared, Failure> {
     root::leave_host_mounts().map_err(setup)?;
     root::mount_scratch(&launch.place, spec).map_err(setup)?;
     let rootfs = root::mount_root(&launch.place, &spec.layers).map_err(setup)?;
-    let user = user::look_up(&rootfs, &spec.user, &spec.groups).map_err(setup)?;
+    let user =
+        user::look_up(&rootfs, &spec.user, &spec.groups).map_err(|message| Failure::User { message })?;
     let files = root::write_files(&launch.place, spec).map_err(setup)?;
     placings.extend(placing::of_files(spec, &files).map_err(setup)?);
     placing::sort(&mut placings);

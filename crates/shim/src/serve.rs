@@ -325,7 +325,9 @@ impl Shim {
         let oom_killed = self.cgroups.oom_killed();
         let (code, error) = match &self.failed {
             Some(Failure::Command { message, code }) => (*code, Some(message.clone())),
-            Some(Failure::Setup { reason }) => (code, Some(reason.clone())),
+            Some(Failure::User { message: reason } | Failure::Setup { reason }) => {
+                (code, Some(reason.clone()))
+            }
             Some(Failure::NotRunning | Failure::NoExec | Failure::ExecExists) | None => (code, None),
         };
         Exit { code, oom_killed, finished_at: SystemTime::now(), error }

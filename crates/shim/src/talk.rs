@@ -79,6 +79,11 @@ pub enum Failure {
         /// 126 if it is no program, 127 if it is not found.
         code: i32,
     },
+    /// The root knows no such user or group.
+    User {
+        /// Docker's words.
+        message: String,
+    },
     /// Anything else.
     Setup {
         /// What was tried, and the host's answer.

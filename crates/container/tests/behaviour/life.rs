@@ -143,7 +143,10 @@ pub fn bad_specs_leave_nothing_behind(host: &Host) {
         (Spec { id: "../x".into(), ..good.clone() }, "id"),
         (Spec { args: vec![], ..good.clone() }, "no command"),
         (Spec { layers: vec!["/nowhere/at/all".into()], ..good.clone() }, "/nowhere/at/all"),
-        (Spec { user: "nobody-here".into(), ..good.clone() }, "unable to find user nobody-here"),
+        (
+            Spec { user: "nobody-here".into(), ..good.clone() },
+            "unable to find user nobody-here: no matching entries in passwd file",
+        ),
         (Spec { capabilities_add: vec!["FLY".into()], ..good.clone() }, "FLY"),
         (Spec { network_namespace: Some("/nowhere/net".into()), ..good.clone() }, "prepared"),
     ];
