@@ -151,6 +151,13 @@ impl Containers {
         Ok(Spec::clone(&self.entry(id)?.spec()))
     }
 
+    /// Returns where the log's latest file is, unless no log is kept.
+    pub fn log_path(&self, id: &str) -> Result<Option<PathBuf>, Error> {
+        let entry = self.entry(id)?;
+        let is_kept = !entry.spec().discard_log;
+        Ok(is_kept.then(|| entry.place.log()))
+    }
+
     /// Reads the log; the channel closes after the last line, which with `follow` is the container's last.
     pub fn logs(&self, id: &str, query: LogQuery) -> Result<mpsc::Receiver<LogLine>, Error> {
         let entry = self.entry(id)?;

@@ -15,6 +15,8 @@ pub enum Kind {
     NotModified,
     /// It is never allowed.
     Forbidden,
+    /// It is not what this program does.
+    NotImplemented,
     /// It cannot be done for the time being.
     Unavailable,
     /// Something failed that should not.

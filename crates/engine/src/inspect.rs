@@ -1,5 +1,6 @@
 //! What containers look like: in full, and in a list.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use container_config::check::NetworkMode;
@@ -15,6 +16,7 @@ use network::Attached;
 use crate::create::seconds;
 use crate::engine::now;
 use crate::life::Step;
+use crate::places::Places;
 use crate::record::{Origin, Record};
 use crate::table::Entry;
 use crate::{Engine, Error, state};
@@ -64,13 +66,14 @@ impl Engine {
     /// Lists all containers, those made last first.
     pub async fn list(&self, sizes: Sizes) -> Vec<Summary> {
         let mut attached = self.network().attached();
-        let entries = self.table().all();
+        let mut entries = self.table().all();
+        // By the exact time: what is listed has whole seconds, in which a script makes many.
+        entries.sort_by_cached_key(|entry| Reverse(entry.record().created));
         let mut list = Vec::with_capacity(entries.len());
         for entry in entries {
             let measured = self.measured(&entry, sizes).await;
             list.push(self.summary(&entry, attached.remove(&entry.id).as_ref(), measured));
         }
-        list.sort_by_key(|summary| std::cmp::Reverse(summary.created));
         list
     }
 
@@ -109,7 +112,12 @@ impl Engine {
         let record = entry.record().clone();
         let attached = self.network().attached().remove(&entry.id);
         let mut args = spec::args(&record.config).into_iter();
+        let Places { log, hostname, hosts, resolv_conf } = self.places(&entry.id);
         Ok(Inspect {
+            log_path: log,
+            hostname_path: hostname,
+            hosts_path: hosts,
+            resolv_conf_path: resolv_conf,
             created: record.created,
             path: args.next().unwrap_or_default(),
             args: args.collect(),

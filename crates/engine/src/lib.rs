@@ -20,6 +20,7 @@ mod inspect;
 mod life;
 mod logs;
 mod open;
+mod places;
 mod probe;
 mod prune;
 mod record;

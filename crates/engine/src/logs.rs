@@ -64,7 +64,10 @@ impl Engine {
             (record.config.clone(), record.host_config.log_config.clone())
         };
         if log.kind == NOWHERE {
-            return Err(Error::new(Kind::Invalid, "configured logging driver does not support reading"));
+            return Err(Error::new(
+                Kind::NotImplemented,
+                "configured logging driver does not support reading",
+            ));
         }
         let query = LogQuery {
             // What does not run says nothing more until somebody starts it.

@@ -11,6 +11,7 @@ pub fn told(error: engine::Error) -> ApiError {
         Kind::Invalid => Status::BadRequest,
         Kind::NotModified => Status::NotModified,
         Kind::Forbidden => Status::Forbidden,
+        Kind::NotImplemented => Status::NotImplemented,
         Kind::Unavailable => Status::Unavailable,
         Kind::Internal => Status::Internal,
     };

@@ -25,7 +25,9 @@ fn refusal(error: &engine::Error) -> Refusal {
         Kind::NotFound => RefusalKind::NotFound,
         Kind::Conflict => RefusalKind::Conflict,
         Kind::Invalid => RefusalKind::Invalid,
-        Kind::NotModified | Kind::Forbidden | Kind::Unavailable | Kind::Internal => RefusalKind::Failed,
+        Kind::NotModified | Kind::Forbidden | Kind::NotImplemented | Kind::Unavailable | Kind::Internal => {
+            RefusalKind::Failed
+        }
     };
     Refusal { kind, message: error.text().to_owned() }
 }

@@ -1,6 +1,6 @@
 //! The verbs, and what they refuse.
 
-use engine::{Error, Kind, Removing, Stopping};
+use engine::{Error, Kind, LogsWanted, Removing, Sizes, Stopping};
 use serde_json::json;
 
 use crate::host::Host;
@@ -148,4 +148,51 @@ pub fn many_come_and_go_at_once(host: &Host) {
         host.block_on(host.engine().list(engine::Sizes::Unknown)).is_empty()
             && host.block_on(host.engine().volumes_list(engine::Sizes::Unknown)).unwrap().is_empty()
     });
+}
+
+pub fn lists_begin_with_what_was_made_last(host: &Host) {
+    let made: Vec<String> =
+        (0..5).map(|number| host.create(&format!("c{number}"), "true", json!({}))).collect();
+
+    let listed = host.block_on(host.engine().list(Sizes::Unknown));
+
+    let listed: Vec<String> = listed.into_iter().rev().map(|summary| summary.id).collect();
+    assert_eq!(listed, made);
+}
+
+pub fn files_of_a_container_are_found_on_the_host(host: &Host) {
+    host.create("box", "echo said; exec sleep 1000", json!({ "Hostname": "inner" }));
+    let before = host.inspect("box");
+    host.start("box");
+    host.eventually("it has spoken", || host.said("box").contains("said"));
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+
+    let shown = host.inspect("box");
+
+    assert_eq!(before.hosts_path, "");
+    assert_eq!(read(&shown.hostname_path), "inner\n");
+    assert!(read(&shown.hosts_path).contains("localhost"));
+    assert!(!shown.resolv_conf_path.is_empty());
+    read(&shown.resolv_conf_path);
+    assert!(read(&shown.log_path).contains("said"));
+
+    let nowhere = json!({ "HostConfig": { "LogConfig": { "Type": "none" } } });
+    host.run("silent", "exec sleep 1000", nowhere);
+    assert_eq!(host.inspect("silent").log_path, "");
+    let wanted = LogsWanted { stdout: true, ..LogsWanted::default() };
+    let refused = host.engine().logs("silent", &wanted).err().unwrap();
+    assert_eq!(refused.kind(), Kind::NotImplemented);
+    assert_eq!(refused.text(), "configured logging driver does not support reading");
+}
+
+pub fn unknown_users_are_refused_as_docker_does(host: &Host) {
+    for (user, why) in [
+        ("nobody-here", "unable to find user nobody-here: no matching entries in passwd file"),
+        ("0:no-group", "unable to find group no-group: no matching entries in group file"),
+    ] {
+        host.create("box", "true", json!({ "User": user }));
+        let refused = host.block_on(host.engine().start("box"));
+        assert_eq!(told(refused), (Kind::Internal, why.to_owned()));
+        host.remove("box");
+    }
 }
