@@ -1,6 +1,7 @@
 //! What this host says of itself.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use model::{Description, Engine, Platform, Plugin};
 
@@ -16,6 +17,8 @@ pub struct Host {
     pub cpus: u64,
     /// How much memory it has.
     pub memory_bytes: u64,
+    /// Whether the kernel accounts for swap, so that it can be limited.
+    pub swap_limit: bool,
     /// The release of its kernel.
     pub kernel: String,
     /// The name of its operating system.
@@ -33,6 +36,7 @@ impl Host {
             hostname: hostname.unwrap_or_else(own),
             cpus: std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u64),
             memory_bytes: memory_bytes(),
+            swap_limit: has_swap_limit(Path::new("/sys/fs/cgroup")),
             kernel: line("/proc/sys/kernel/osrelease"),
             operating_system: os_name(),
             labels,
@@ -70,6 +74,17 @@ fn memory_bytes() -> u64 {
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kibibytes = total.and_then(|total| total.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kibibytes.unwrap_or(0) * 1024
+}
+
+/// Looks for the files that limit swap: in version 1 the top has one, in version 2 only what is below it.
+fn has_swap_limit(cgroups: &Path) -> bool {
+    let has_below = |dir: &Path| {
+        let below = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        below.map(|entry| entry.path().join("memory.swap.max")).any(|file| file.exists())
+    };
+    cgroups.join("memory/memory.memsw.limit_in_bytes").exists()
+        || has_below(cgroups)
+        || has_below(&cgroups.join("unified"))
 }
 
 fn os_name() -> String {

@@ -11,6 +11,11 @@ use super::Engine;
 use super::refusal::told;
 use crate::host::VERSION;
 
+/// The one runtime.
+const RUNTIME: &str = "drover";
+/// What may become of what containers say.
+const LOG_DRIVERS: &[&str] = &["json-file", "local", "none"];
+
 #[async_trait]
 impl System for Engine {
     fn version(&self) -> json::Version {
@@ -59,12 +64,14 @@ impl System for Engine {
                 volume: words(&["local"]),
                 network: words(&["bridge", "host", "none", "overlay"]),
                 authorization: None,
-                log: words(&["json-file"]),
+                log: words(LOG_DRIVERS),
             },
             memory_limit: true,
+            swap_limit: self.host.swap_limit,
             cpu_cfs_period: true,
             cpu_cfs_quota: true,
             cpu_shares: true,
+            cpu_set: true,
             pids_limit: true,
             ipv4_forwarding: true,
             system_time: json::Time::from(crate::clock::now()).to_string(),
@@ -86,7 +93,10 @@ impl System for Engine {
             name: self.host.hostname.clone(),
             labels: self.host.labels.iter().map(|(key, value)| format!("{key}={value}")).collect(),
             server_version: VERSION.into(),
-            default_runtime: "drover".into(),
+            // It runs containers itself: there is one way, and no other program.
+            runtimes: [(RUNTIME.to_owned(), json::Runtime { path: RUNTIME.into() })].into(),
+            default_runtime: RUNTIME.into(),
+            init_binary: "docker-init".into(),
             live_restore_enabled: true,
             security_options: words(&["name=seccomp,profile=builtin"]),
             ..json::Info::default()
