@@ -85,7 +85,7 @@ pub enum Error {
     },
     /// The registry speaks TLS, but with a certificate that is not trusted.
     #[error(
-        "registry {registry} has a certificate that is not trusted ({reason}); put its authority into certs.d/{registry}/ca.crt"
+        "registry {registry} has a certificate that is not trusted ({reason}); put its authority into /etc/drover/certs.d/{registry}/ca.crt"
     )]
     Certificate {
         /// The registry.
@@ -237,12 +237,20 @@ impl Subject {
     pub(crate) fn translate(&self, failure: Failure) -> Error {
         let registry = self.registry.clone();
         match failure {
-            Failure::Request(source) => Error::Unreachable { registry, source },
+            Failure::Request(source) => match distrust(&source).or_else(|| self.spoke_tls(&source)) {
+                Some(reason) => Error::Certificate { registry, reason },
+                None => Error::Unreachable { registry, source },
+            },
             Failure::Stalled(patience) => self.stalled(patience),
             Failure::PlainRealm(realm) => Error::PlainRealm { registry, realm },
             Failure::Nonsense(reason) => Error::Failed { registry, status: 0, reason },
             Failure::Refused(refusal) => self.refused(refusal),
         }
+    }
+
+    /// Returns what went wrong with TLS, if it was left for plain HTTP, which the registry does not speak.
+    fn spoke_tls(&self, error: &reqwest::Error) -> Option<String> {
+        self.tls_failure.clone().filter(|_| !error.is_connect())
     }
 
     pub(crate) fn stalled(&self, patience: std::time::Duration) -> Error {
@@ -284,4 +292,18 @@ impl Subject {
             Access::Push => Error::PushDenied { name, reason },
         }
     }
+}
+
+/// Returns what is wrong with the registry's certificate, if that is why it was not asked.
+fn distrust(error: &reqwest::Error) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
+            return Some(reason.to_string());
+        }
+        // What an error of input and output wraps does not count as its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = wrapped.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+    }
+    None
 }
