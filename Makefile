@@ -61,7 +61,8 @@ packages-demo:
 
 packages-test:
 	@./deploy/packages.sh cc=build-essential ip=iproute2 nft=nftables curl=curl ps=procps busybox-static \
-		docker-registry=docker-registry skopeo=skopeo docker=docker.io mmdebstrap=mmdebstrap
+		docker-registry=docker-registry skopeo=skopeo docker=docker.io mmdebstrap=mmdebstrap \
+		openssl=openssl htpasswd=apache2-utils
 
 packages-bench:
 	@./deploy/packages.sh cc=build-essential ip=iproute2 unshare=util-linux dockerd=docker.io containerd=containerd runc=runc \

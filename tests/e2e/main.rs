@@ -18,6 +18,7 @@ mod live_restore;
 mod partition;
 mod pending_reasons;
 mod registry;
+mod registry_private;
 mod rolling_update;
 mod support;
 mod tokens;
