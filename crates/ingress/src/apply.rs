@@ -56,6 +56,9 @@ impl Ports {
             self.open(&mut state, key, wanted);
         }
         self.roster.tidy();
+        for worker in &self.workers {
+            let _ = worker.send(Command::Trim);
+        }
         problems(&state)
     }
 

@@ -9,9 +9,14 @@ use tokio::sync::Notify;
 use crate::choose::State;
 use crate::{Backend, BackendCounters};
 
+/// Counts members, so that each has a number of its own.
+static MEMBERS: AtomicU64 = AtomicU64::new(1);
+
 /// Counts what goes to a backend; shared by all worker threads.
 #[derive(Debug)]
 pub(crate) struct Member {
+    /// Its number, which no other member ever has.
+    pub(crate) id: u64,
     pub(crate) backend: Backend,
     born: Instant,
     active: AtomicUsize,
@@ -36,6 +41,7 @@ pub(crate) struct Use {
 impl Member {
     pub(crate) fn new(backend: Backend, ended: Arc<Notify>) -> Member {
         Member {
+            id: MEMBERS.fetch_add(1, Ordering::Relaxed),
             backend,
             born: Instant::now(),
             active: AtomicUsize::new(0),

@@ -14,6 +14,50 @@ pub(crate) enum State {
     Tried,
 }
 
+/// No client is worth more attempts than this.
+const TRIED_MAX: usize = 8;
+
+/// Remembers which members were tried for one client, without memory of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tried {
+    /// Numbers of members; none is 0.
+    ids: [u64; TRIED_MAX],
+    count: usize,
+}
+
+impl Tried {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.count == TRIED_MAX
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn contains(&self, id: u64) -> bool {
+        self.ids[..self.count].contains(&id)
+    }
+
+    pub(crate) fn add(&mut self, id: u64) {
+        if let Some(place) = self.ids.get_mut(self.count) {
+            *place = id;
+            self.count += 1;
+        }
+    }
+
+    /// Lets a member be tried again.
+    pub(crate) fn forget(&mut self, id: u64) {
+        if let Some(at) = self.ids[..self.count].iter().position(|tried| *tried == id) {
+            self.count -= 1;
+            self.ids.swap(at, self.count);
+        }
+    }
+}
+
 /// Returns which of `count` backends to use; `None` if every one was tried.
 ///
 /// `random` returns a number below its argument. Two choices keep the load nearly even without a view of all, and
@@ -122,6 +166,19 @@ mod tests {
 
         assert_eq!(looked.get(), 2);
         assert_eq!(choose(1000, |index| if index == 7 { Usable(1) } else { Tried }, |_| 0), Some(7));
+    }
+
+    #[test]
+    fn tried_are_remembered_up_to_a_bound() {
+        let mut tried = super::Tried::default();
+        (1..=9).for_each(|id| tried.add(id));
+        assert!(tried.is_full() && tried.contains(8) && !tried.contains(9) && !tried.contains(0));
+
+        tried.forget(3);
+        tried.forget(99);
+
+        assert!(!tried.is_full() && !tried.contains(3) && tried.contains(8));
+        assert_eq!(tried.count(), 7);
     }
 
     fn states() -> impl Strategy<Value = Vec<State>> {

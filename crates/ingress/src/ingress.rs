@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::apply::Ports;
 use crate::datagram;
+use crate::http;
 use crate::reach::Patience;
 use crate::worker::{Command, Manners, Worker};
 use crate::{PortCounters, PortProblem, Table};
@@ -45,6 +46,14 @@ pub struct Config {
     pub flows_max: usize,
     /// How long a flow is kept without a datagram.
     pub flow_idle: Duration,
+    /// How many connections may be open; further clients wait until one ends.
+    pub connections_max: usize,
+    /// How long a client that speaks HTTP may keep its connection without a request.
+    pub idle_timeout: Duration,
+    /// How long the head of a request may take.
+    pub head_timeout: Duration,
+    /// How long a request of HTTP may go on without a byte in either direction.
+    pub stall_timeout: Duration,
 }
 
 impl Default for Config {
@@ -63,6 +72,12 @@ impl Default for Config {
             flows_max: 16 * 1024,
             // What the kernel's own translation of addresses grants to unanswered and answered flows is 30 and 120.
             flow_idle: Duration::from_secs(60),
+            // With a backend's connection to each, twice as many descriptors.
+            connections_max: 32 * 1024,
+            idle_timeout: Duration::from_secs(75),
+            head_timeout: Duration::from_secs(15),
+            // Longer than the pulse of any common stream of events.
+            stall_timeout: Duration::from_secs(300),
         }
     }
 }
@@ -79,6 +94,10 @@ impl fmt::Debug for Config {
             repeat_bytes_max,
             flows_max,
             flow_idle,
+            connections_max,
+            idle_timeout,
+            head_timeout,
+            stall_timeout,
         } = self;
         f.debug_struct("Config")
             .field("threads", threads)
@@ -89,6 +108,10 @@ impl fmt::Debug for Config {
             .field("repeat_bytes_max", repeat_bytes_max)
             .field("flows_max", flows_max)
             .field("flow_idle", flow_idle)
+            .field("connections_max", connections_max)
+            .field("idle_timeout", idle_timeout)
+            .field("head_timeout", head_timeout)
+            .field("stall_timeout", stall_timeout)
             .finish_non_exhaustive()
     }
 }
@@ -108,7 +131,9 @@ impl Config {
             idle: self.flow_idle,
             avoid_failed: self.avoid_failed,
         };
-        Manners { patience, flows }
+        let limits =
+            http::Limits { idle: self.idle_timeout, head: self.head_timeout, stall: self.stall_timeout };
+        Manners::new(patience, limits, flows, self.connections_max.div_ceil(self.threads.max(1)))
     }
 }
 

@@ -15,8 +15,10 @@
 mod apply;
 mod backend;
 mod choose;
+mod chunk;
 mod counters;
 mod datagram;
+mod http;
 mod ingress;
 mod listen;
 mod port;

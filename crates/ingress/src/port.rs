@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use crate::backend::{Member, Use};
-use crate::choose::{State, choose};
+use crate::choose::{State, Tried, choose};
 use crate::roster::Roster;
 use crate::{AppProtocol, Backend, PortCounters, Published, Transport};
 
@@ -106,21 +106,22 @@ impl Port {
     }
 
     /// Begins to use a backend that is not among `tried`, and adds it there; `None` if none is left.
-    pub(crate) fn pick(&self, tried: &mut Vec<Arc<Member>>) -> Option<Use> {
-        loop {
+    pub(crate) fn pick(&self, tried: &mut Tried) -> Option<Use> {
+        while !tried.is_full() {
             let plan = self.plan();
             let members = &plan.members;
             let state = |index: usize| {
-                let is_tried = tried.iter().any(|tried| Arc::ptr_eq(tried, &members[index]));
-                if is_tried { State::Tried } else { members[index].state() }
+                let member = &members[index];
+                if tried.contains(member.id) { State::Tried } else { member.state() }
             };
             let index = choose(members.len(), state, |below| rand::random_range(0..below))?;
-            tried.push(members[index].clone());
+            tried.add(members[index].id);
             // One that was withdrawn at this very moment gets nothing; the plan is another by the next look.
             if let Some(begun) = members[index].begin() {
                 return Some(begun);
             }
         }
+        None
     }
 
     pub(crate) fn visit(self: &Arc<Self>) -> Visit {
@@ -188,7 +189,9 @@ mod tests {
     #[test]
     fn withdrawn_backend_is_in_flight_until_its_last_use_ends() {
         let port = port(&[1, 2]);
-        let held = port.pick(&mut vec![port.plan().members[1].clone()]).unwrap();
+        let mut tried = Tried::default();
+        tried.add(port.plan().members[1].id);
+        let held = port.pick(&mut tried).unwrap();
         assert_eq!(held.backend().task, "t1");
 
         port.replace(wanted(&[2]));

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -11,7 +10,8 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::backend::{Member, Use};
+use crate::backend::Use;
+use crate::choose::Tried;
 use crate::port::Port;
 
 /// Says how hard a connection is tried.
@@ -35,17 +35,19 @@ pub(crate) enum Unreached {
     Silent,
 }
 
-/// Connects to a backend that was not tried; while one is slow to accept, others are asked as well, and the first to
+/// Connects to `first`, or else to a backend that was not tried; while one is slow to accept, others are asked as well, and the first to
 /// accept has the client.
 pub(crate) async fn reach(
     port: &Port,
-    tried: &mut Vec<Arc<Member>>,
+    mut first: Option<Use>,
+    tried: &mut Tried,
     patience: &Patience,
 ) -> Result<(Use, TcpStream), Unreached> {
     let mut attempts = FuturesUnordered::new();
     let mut outcome = Unreached::NoneLeft;
     loop {
-        let next = if tried.len() < patience.attempts_max { port.pick(tried) } else { None };
+        let further = || if tried.count() < patience.attempts_max { port.pick(tried) } else { None };
+        let next = first.take().or_else(further);
         let is_next = next.is_some();
         if let Some(counted) = next {
             attempts.push(attempt(counted, patience));

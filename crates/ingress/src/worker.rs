@@ -2,19 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle as Task;
 
 use crate::listen::Listener;
 use crate::port::{Key, Port, Visit};
 use crate::reach::Patience;
-use crate::{AppProtocol, datagram, stream};
+use crate::{AppProtocol, datagram, http, stream};
+
+/// How often connections that wait for requests are looked through.
+const TRIM: Duration = Duration::from_secs(1);
+/// How long a worker that closes waits for a client's next request, to tell it to go elsewhere.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Is what a worker is told.
 pub(crate) enum Command {
@@ -22,15 +29,73 @@ pub(crate) enum Command {
     Listen(Arc<Port>, Listener),
     /// Close a port's listener and say so.
     Close(Key, Sender<()>),
+    /// Close connections that wait for requests to backends that were withdrawn.
+    Trim,
     /// Close all listeners, wait for open connections at most this long, and end.
     Finish(Duration, oneshot::Sender<()>),
 }
 
-/// Says how a worker treats clients and backends.
-#[derive(Debug, Clone)]
+/// Says how a worker treats clients and backends, and knows what it is doing.
+#[derive(Debug)]
 pub(crate) struct Manners {
     pub(crate) patience: Patience,
+    pub(crate) limits: http::Limits,
     pub(crate) flows: datagram::Bounds,
+    /// Connections, or requests on ports that carry HTTP, that are being served.
+    busy: AtomicUsize,
+    is_closing: AtomicBool,
+    /// Told when nothing is being served while the worker closes.
+    is_idle: Notify,
+    /// Bounds the open connections.
+    room: Semaphore,
+}
+
+/// Counts as being served while it lives.
+pub(crate) struct Busy(Arc<Manners>);
+
+impl Manners {
+    pub(crate) fn new(
+        patience: Patience,
+        limits: http::Limits,
+        flows: datagram::Bounds,
+        connections_max: usize,
+    ) -> Manners {
+        Manners {
+            patience,
+            limits,
+            flows,
+            busy: AtomicUsize::new(0),
+            is_closing: AtomicBool::new(false),
+            is_idle: Notify::new(),
+            room: Semaphore::new(connections_max),
+        }
+    }
+
+    /// Tells whether the worker is about to end, so that clients should go elsewhere with their next request.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    /// Waits until nothing is being served.
+    async fn idle(&self) {
+        // All of this happens on the worker's thread, so that no end is missed between the look and the wait.
+        while self.busy.load(Ordering::Relaxed) > 0 {
+            self.is_idle.notified().await;
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if self.0.busy.fetch_sub(1, Ordering::Relaxed) == 1 && self.0.is_closing() {
+            self.0.is_idle.notify_waiters();
+        }
+    }
 }
 
 /// Is the handle of a worker thread.
@@ -82,23 +147,44 @@ impl Loop {
     }
 
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
-        while let Some(command) = inbox.recv().await {
+        let mut trim = tokio::time::interval(TRIM);
+        loop {
+            let command = tokio::select! {
+                command = inbox.recv() => command,
+                _ = trim.tick() => Some(Command::Trim),
+            };
+            let Some(command) = command else { return };
             match command {
                 Command::Listen(port, listener) => self.listen(port, listener),
                 Command::Close(key, done) => {
                     self.close(key).await;
                     let _ = done.send(());
                 }
+                Command::Trim => http::trim_idle_backends(),
                 Command::Finish(grace, done) => {
+                    self.manners.is_closing.store(true, Ordering::Relaxed);
                     for key in self.listeners.keys().copied().collect::<Vec<_>>() {
                         self.close(key).await;
                     }
                     // Connections that are left end with the runtime.
-                    let _ = tokio::time::timeout(grace, self.open.closed()).await;
+                    let _ = tokio::time::timeout(grace, self.closed()).await;
+                    http::close_idle_backends();
                     let _ = done.send(());
                     return;
                 }
             }
+        }
+    }
+
+    /// Waits until no connection is open, or those that are have had their time to ask for something and did not.
+    async fn closed(&self) {
+        let unused = async {
+            tokio::time::sleep(FAREWELL).await;
+            self.manners.idle().await;
+        };
+        tokio::select! {
+            () = self.open.closed() => {}
+            () = unused => {}
         }
     }
 
@@ -133,11 +219,15 @@ async fn accept(listener: TcpListener, port: Arc<Port>, manners: Arc<Manners>, o
     /// Out of descriptors or memory: a connection may end meanwhile; trying at once would only spin.
     const PAUSE: Duration = Duration::from_millis(20);
     loop {
+        // Clients that find no room wait in the kernel's queue.
+        let Ok(room) = manners.room.acquire().await else { return };
         match listener.accept().await {
-            Ok((client, _)) => {
+            Ok((client, address)) => {
+                room.forget();
                 let (visit, open, manners) = (port.visit(), open.clone(), manners.clone());
                 tokio::spawn(async move {
-                    serve(client, visit, &manners).await;
+                    serve(client, address, visit, &manners).await;
+                    manners.room.add_permits(1);
                     drop(open);
                 });
             }
@@ -151,12 +241,14 @@ async fn accept(listener: TcpListener, port: Arc<Port>, manners: Arc<Manners>, o
     }
 }
 
-async fn serve(client: TcpStream, visit: Visit, manners: &Manners) {
+async fn serve(client: TcpStream, address: SocketAddr, visit: Visit, manners: &Arc<Manners>) {
     let carries = visit.port().plan().carries;
     match carries {
-        AppProtocol::Bytes | AppProtocol::Announced(_) | AppProtocol::Http => {
+        AppProtocol::Bytes | AppProtocol::Announced(_) => {
+            let _busy = manners.begin();
             stream::serve(client, visit, carries, &manners.patience).await;
         }
+        AppProtocol::Http => http::serve(client, address, visit, manners).await,
     }
 }
 

@@ -9,7 +9,8 @@ use quinn_udp::UdpSocketState;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::socket::{Datagrams, Received};
-use crate::backend::{Member, Use};
+use crate::backend::Use;
+use crate::choose::Tried;
 
 /// Datagrams up to this size are remembered until the backend answers: what fits a usual network's unit, as
 /// questions do.
@@ -31,15 +32,11 @@ pub(crate) struct Unanswered {
     /// The last datagram that was sent, if nothing came back since.
     pub(crate) datagram: Vec<u8>,
     /// Backends that refused this flow since one last answered.
-    pub(crate) tried: Vec<Arc<Member>>,
+    pub(crate) tried: Tried,
 }
 
 impl Leg {
-    pub(crate) fn open(
-        counted: Use,
-        tried: Vec<Arc<Member>>,
-        abilities: Arc<UdpSocketState>,
-    ) -> io::Result<Leg> {
+    pub(crate) fn open(counted: Use, tried: Tried, abilities: Arc<UdpSocketState>) -> io::Result<Leg> {
         let address = counted.backend().address;
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         // Connected, so that the kernel lets only this backend answer and tells when it refuses.
@@ -75,7 +72,7 @@ impl Leg {
                 self.counted.answered();
                 self.with_unanswered(|unanswered| {
                     unanswered.datagram.clear();
-                    unanswered.tried.clear();
+                    unanswered.tried = Tried::default();
                 });
                 take(received);
             })

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::flows::{Flows, Key};
 use super::leg::{Leg, Unanswered};
 use super::socket::{Datagrams, Received, abilities};
-use crate::backend::Member;
+use crate::choose::Tried;
 use crate::port::{Port, Visit};
 
 /// How long an answer of a backend that was withdrawn is waited for.
@@ -90,15 +90,15 @@ impl Served {
         let found = self.flows().get(&key).map(|flow| flow.leg.clone());
         match found {
             Some(leg) if !leg.counted.member().is_withdrawn() => Some(leg),
-            Some(_) | None => self.begin(key, Vec::new()),
+            Some(_) | None => self.begin(key, Tried::default()),
         }
     }
 
     /// Begins a flow, or gives it another way.
-    fn begin(self: &Arc<Self>, key: Key, mut tried: Vec<Arc<Member>>) -> Option<Arc<Leg>> {
+    fn begin(self: &Arc<Self>, key: Key, mut tried: Tried) -> Option<Arc<Leg>> {
         let leg = loop {
             let counted = self.port.pick(&mut tried)?;
-            match Leg::open(counted, tried.clone(), self.abilities.clone()) {
+            match Leg::open(counted, tried, self.abilities.clone()) {
                 Ok(leg) => break Arc::new(leg),
                 Err(error) => {
                     tracing::debug!(port = self.port.key.0, %error, "a backend cannot be sent datagrams");

@@ -3,18 +3,20 @@
 use tokio::net::TcpStream;
 
 use super::announce::header;
-use super::relay::{End, Opening, relay};
+use super::relay::{End, Held, Opening, relay};
 use crate::AppProtocol;
+use crate::choose::Tried;
 use crate::port::Visit;
 use crate::reach::{Patience, reach, reset};
 
 /// Serves a client until it or its backend is done.
 pub(crate) async fn serve(mut client: TcpStream, visit: Visit, carries: AppProtocol, patience: &Patience) {
     let Ok(header) = announcement(&client, carries) else { return };
-    let mut tried = Vec::new();
+    let mut tried = Tried::default();
     let mut opening = Opening::new(patience.repeat_bytes_max);
-    while let Ok((counted, mut server)) = reach(visit.port(), &mut tried, patience).await {
-        match relay(&mut client, &mut server, &header, opening, &counted).await {
+    while let Ok((counted, mut server)) = reach(visit.port(), None, &mut tried, patience).await {
+        let held = Held { forth: header.clone(), back: Vec::new() };
+        match relay(&mut client, &mut server, held, opening, &counted).await {
             End::Closed => return,
             End::Broken => {
                 reset(&server);

@@ -1,24 +1,16 @@
 //! Carries bytes both ways between a client and a backend until both are done.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::repeat::may_repeat;
 use crate::backend::Use;
-
-/// Bytes read at once: larger ones gained nothing with 1 MiB bodies, smaller ones cost system calls.
-const CHUNK_BYTES: usize = 128 * 1024;
-
-thread_local! {
-    /// One buffer per worker thread: a connection owns memory only while its reader is slower than its writer.
-    static CHUNK: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK_BYTES].into_boxed_slice());
-}
+use crate::chunk;
 
 /// Says how a relay ended.
 #[derive(Debug)]
@@ -45,6 +37,11 @@ impl Opening {
         Opening { sent: Some(Vec::new()), limit, client_closed: false }
     }
 
+    /// Returns the opening of a connection that has been going on.
+    pub(crate) fn closed() -> Opening {
+        Opening { sent: None, limit: 0, client_closed: false }
+    }
+
     fn note(&mut self, bytes: &[u8]) {
         if let Some(sent) = &mut self.sent {
             if sent.len() + bytes.len() <= self.limit {
@@ -58,6 +55,15 @@ impl Opening {
     fn may_repeat(&self) -> bool {
         self.sent.as_deref().is_some_and(may_repeat)
     }
+}
+
+/// Is what each side is sent before anything that is read from here on.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// For the backend.
+    pub(crate) forth: Vec<u8>,
+    /// For the client.
+    pub(crate) back: Vec<u8>,
 }
 
 /// Is one direction.
@@ -76,17 +82,18 @@ enum Fault {
     Writing,
 }
 
-/// Relays until both directions ended; `header`, and then what an earlier backend left unanswered, is sent first.
+/// Relays until both directions ended; what is held, and then what an earlier backend left unanswered, is sent first.
 pub(crate) async fn relay(
     client: &mut TcpStream,
     server: &mut TcpStream,
-    header: &[u8],
+    held: Held,
     opening: Opening,
     counted: &Use,
 ) -> End {
-    let pending = [header, opening.sent.as_deref().unwrap_or_default()].concat();
+    let mut pending = held.forth;
+    pending.extend_from_slice(opening.sent.as_deref().unwrap_or_default());
     let mut forth = Half { pending, is_read: opening.client_closed, ..Half::default() };
-    let mut back = Half::default();
+    let mut back = Half { pending: held.back, ..Half::default() };
     let mut opening = Some(opening);
     let result = poll_fn(|context| {
         let first = forth.poll(client, server, context, |bytes| {
@@ -169,13 +176,10 @@ impl Half {
         context: &mut Context<'_>,
         seen: &mut impl FnMut(&[u8]),
     ) -> Poll<Result<(), Fault>> {
-        CHUNK.with_borrow_mut(|chunk| {
-            let mut buffer = ReadBuf::new(chunk);
-            ready!(Pin::new(from).poll_read(context, &mut buffer)).map_err(|_| Fault::Reading)?;
-            let bytes = buffer.filled();
+        let passed = chunk::poll_read(from, context, |_, bytes, context| {
             if bytes.is_empty() {
                 self.is_read = true;
-                return Poll::Ready(Ok(()));
+                return Ok(());
             }
             seen(bytes);
             let written = match Pin::new(to).poll_write(context, bytes) {
@@ -185,7 +189,8 @@ impl Half {
             if written < bytes.len() {
                 self.pending = bytes[written..].to_vec();
             }
-            Poll::Ready(Ok(()))
-        })
+            Ok(())
+        });
+        Poll::Ready(ready!(passed).unwrap_or(Err(Fault::Reading)))
     }
 }

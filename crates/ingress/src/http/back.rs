@@ -1,0 +1,190 @@
+//! A response on its way to the client.
+
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http1::{BadResponse, Body, Passed, Reply, Response, Version, read_response};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use crate::chunk;
+
+/// Heads longer than this are no response.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Is a response of which some has been received.
+pub(crate) struct Back {
+    /// What is written to the client next, from `written` on.
+    out: Vec<u8>,
+    written: usize,
+    /// What was read of a head, or belongs to no response.
+    rest: Vec<u8>,
+    /// Something was read.
+    has_begun: bool,
+    response: Option<Response>,
+    body: Body,
+}
+
+/// Says why a response does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The client takes no more.
+    Client,
+    /// The backend broke off.
+    Server,
+    /// The backend said what is no response.
+    Bad(&'static str),
+}
+
+impl Back {
+    pub(crate) fn new() -> Back {
+        let (out, rest) = (Vec::new(), Vec::new());
+        Back { out, written: 0, rest, has_begun: false, response: None, body: Body::empty() }
+    }
+
+    /// Tells whether the backend said anything.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Returns the head, once the last one has come.
+    pub(crate) fn response(&self) -> Option<&Response> {
+        self.response.as_ref()
+    }
+
+    /// Tells whether the client was written anything.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.response.is_some() || self.written > 0 || !self.out.is_empty()
+    }
+
+    /// Returns what the backend said after the response.
+    pub(crate) fn into_rest(self) -> Vec<u8> {
+        self.rest
+    }
+
+    /// Receives and passes on what there is; ready once the client has all. Returns the bytes received in `moved`.
+    pub(crate) fn poll(
+        &mut self,
+        server: &mut TcpStream,
+        client: &mut TcpStream,
+        context: &mut Context<'_>,
+        reply: &Reply,
+        moved: &mut usize,
+    ) -> Poll<Result<(), Fault>> {
+        loop {
+            while self.written < self.out.len() {
+                let written = Pin::new(&mut *client).poll_write(context, &self.out[self.written..]);
+                self.written += ready!(written).map_err(|_| Fault::Client)?;
+            }
+            if self.written > 0 {
+                self.out = Vec::new();
+                self.written = 0;
+            }
+            if self.response.is_some() && self.body.is_done() {
+                return Poll::Ready(Ok(()));
+            }
+            let read = chunk::poll_read(server, context, |_, bytes, context| {
+                *moved += bytes.len();
+                self.take(bytes, client, context, reply)
+            });
+            ready!(read).map_err(|_| Fault::Server)??;
+        }
+    }
+
+    /// Takes bytes that were read, none at the end.
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        client: &mut TcpStream,
+        context: &mut Context<'_>,
+        reply: &Reply,
+    ) -> Result<(), Fault> {
+        if bytes.is_empty() {
+            return self.take_end();
+        }
+        self.has_begun = true;
+        if self.response.is_some() {
+            return self.take_body(bytes, client, context);
+        }
+        let held = std::mem::take(&mut self.rest);
+        if held.is_empty() {
+            self.take_heads(bytes, client, context, reply)
+        } else {
+            self.take_heads(&[&held, bytes].concat(), client, context, reply)
+        }
+    }
+
+    /// Takes the heads of interim responses and of the one that counts, and what follows it.
+    fn take_heads(
+        &mut self,
+        mut bytes: &[u8],
+        client: &mut TcpStream,
+        context: &mut Context<'_>,
+        reply: &Reply,
+    ) -> Result<(), Fault> {
+        while !bytes.is_empty() {
+            let before = self.out.len();
+            let read = read_response(bytes, reply, &mut self.out);
+            let Some(response) = read.map_err(|BadResponse(why)| Fault::Bad(why))? else {
+                self.out.truncate(before);
+                if bytes.len() > HEAD_BYTES_MAX {
+                    return Err(Fault::Bad("its head is too long"));
+                }
+                self.rest = bytes.to_vec();
+                return Ok(());
+            };
+            bytes = &bytes[response.head_bytes..];
+            if !response.is_interim() {
+                self.response = Some(response);
+                self.body = response.body;
+                return self.take_body(bytes, client, context);
+            }
+            if reply.version == Version::Http10 {
+                // It would take it for the response.
+                self.out.truncate(before);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what belongs to the body, and writes it together with the head at once, as far as the client takes it.
+    fn take_body(
+        &mut self,
+        bytes: &[u8],
+        client: &mut TcpStream,
+        context: &mut Context<'_>,
+    ) -> Result<(), Fault> {
+        let head_bytes = self.out.len();
+        let passed = self.body.pass(bytes, &mut self.out);
+        let (used, own) = match passed.map_err(|_| Fault::Bad("its chunks are malformed"))? {
+            Passed::AsIs(used) => (used, &bytes[..used]),
+            Passed::Rewritten(used) => (used, &[][..]),
+        };
+        self.rest.extend_from_slice(&bytes[used..]);
+        if own.is_empty() && head_bytes == self.out.len() && head_bytes == 0 {
+            return Ok(());
+        }
+        let both = [IoSlice::new(&self.out), IoSlice::new(own)];
+        let written = match Pin::new(client).poll_write_vectored(context, &both) {
+            Poll::Ready(written) => written.map_err(|_| Fault::Client)?,
+            Poll::Pending => 0,
+        };
+        if written == self.out.len() + own.len() {
+            self.out = Vec::new();
+        } else {
+            self.out.extend_from_slice(own);
+            self.written = written;
+        }
+        Ok(())
+    }
+
+    /// Takes the end of the backend's connection.
+    fn take_end(&mut self) -> Result<(), Fault> {
+        if self.response.is_some() && self.body.ends_with_connection() {
+            self.body = Body::empty();
+            return Ok(());
+        }
+        Err(Fault::Server)
+    }
+}
