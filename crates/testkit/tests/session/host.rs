@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use agent::{
-    Exit, LogLine, LogStream, LogsWanted, NetworkState, Order, Phase, Runtime, RuntimeError, Seen, Started,
+    Archive, Exit, LogLine, LogStream, LogsWanted, NetworkState, Onto, Order, Phase, Refusal, RefusalKind,
+    Runtime, RuntimeError, Seen, Started,
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -87,6 +88,14 @@ impl Runtime for Host {
         if wanted.follow { Ok(lines.chain(stream::pending()).boxed()) } else { Ok(lines.boxed()) }
     }
 
+    async fn export_volume(&self, name: &str) -> Result<Archive, Refusal> {
+        Err(no_volume(name))
+    }
+
+    async fn import_volume(&self, name: &str, _onto: Onto, _archive: Archive) -> Result<(), Refusal> {
+        Err(no_volume(name))
+    }
+
     async fn apply_networks(&self, _state: NetworkState) -> Result<(), RuntimeError> {
         Ok(())
     }
@@ -101,4 +110,8 @@ impl Runtime for Host {
             engine: Engine::default(),
         }
     }
+}
+
+fn no_volume(name: &str) -> Refusal {
+    Refusal { kind: RefusalKind::NotFound, message: format!("get {name}: no such volume") }
 }
