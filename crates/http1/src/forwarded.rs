@@ -19,29 +19,41 @@ pub struct Caller {
 /// Lists are appended to. A protocol and a host that were told already are kept: the first proxy knows them, and a
 /// client that lies about them could lie in `Host` as well.
 pub(crate) fn write_forwarded(caller: &Caller, host: &[u8], headers: &[Header<'_>], out: &mut Vec<u8>) {
-    let client = caller.client.ip().to_canonical();
-    let mut text = Text(out);
-    begin_list("X-Forwarded-For", Meaning::ForwardedFor, headers, text.0);
-    // Writing to memory cannot fail.
-    let _ = write!(text, "{client}\r\n");
+    begin_list("X-Forwarded-For", Meaning::ForwardedFor, headers, out);
+    caller.write_address(out);
+    out.extend_from_slice(b"\r\n");
     if !has(Meaning::ForwardedProto, headers) {
-        text.0.extend_from_slice(b"X-Forwarded-Proto: http\r\n");
+        out.extend_from_slice(b"X-Forwarded-Proto: http\r\n");
     }
     if !host.is_empty() && !has(Meaning::ForwardedHost, headers) {
-        write("X-Forwarded-Host", host, text.0);
+        write("X-Forwarded-Host", host, out);
     }
-    begin_list("Forwarded", Meaning::Forwarded, headers, text.0);
-    let _ = match client {
-        IpAddr::V4(address) => write!(text, "for={address};"),
-        IpAddr::V6(address) => write!(text, "for=\"[{address}]\";"),
-    };
-    if !host.is_empty() {
-        // Quoted, as a port's colon may not stand in a bare word; a host has neither quotes nor backslashes.
-        text.0.extend_from_slice(b"host=\"");
-        text.0.extend_from_slice(host);
-        text.0.extend_from_slice(b"\";");
+    begin_list("Forwarded", Meaning::Forwarded, headers, out);
+    caller.write_element(host, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+impl Caller {
+    /// Writes the client's address as `X-Forwarded-For` has it.
+    pub fn write_address(&self, out: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
+        let _ = write!(Text(out), "{}", self.client.ip().to_canonical());
     }
-    text.0.extend_from_slice(b"proto=http\r\n");
+
+    /// Writes an element of `Forwarded`.
+    pub fn write_element(&self, host: &[u8], out: &mut Vec<u8>) {
+        let _ = match self.client.ip().to_canonical() {
+            IpAddr::V4(address) => write!(Text(out), "for={address};"),
+            IpAddr::V6(address) => write!(Text(out), "for=\"[{address}]\";"),
+        };
+        if !host.is_empty() {
+            // Quoted, as a port's colon may not stand in a bare word; a host has neither quotes nor backslashes.
+            out.extend_from_slice(b"host=\"");
+            out.extend_from_slice(host);
+            out.extend_from_slice(b"\";");
+        }
+        out.extend_from_slice(b"proto=http");
+    }
 }
 
 /// Writes a list's name and the values it has so far, ready for one more.

@@ -21,7 +21,7 @@ pub use body::{Body, Chunking, Passed};
 pub use chunks::BadChunk;
 pub use forwarded::Caller;
 pub use refusal::{BadResponse, Refusal};
-pub use request::{Request, Version, read_request};
+pub use request::{Request, Version, is_host, read_request};
 pub use response::{Reply, Response, read_response};
 
 /// Heads with more fields than this are refused; browsers send some thirty.

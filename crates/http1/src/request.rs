@@ -58,7 +58,9 @@ pub fn read_request(input: &[u8], caller: &Caller, out: &mut Vec<u8>) -> Result<
     let facts = Facts::of(headers, version)?;
     let target = Target::of(method, target)?;
     let host = target.host.map_or(facts.host, |host| Some(host.as_bytes())).unwrap_or_default();
-    check_host(host)?;
+    if !is_host(host) {
+        return Err(Refusal::Bad("the Host is malformed"));
+    }
     let offers_upgrade = facts.options.upgrade && facts.upgrade.is_some() && version == Version::Http11;
     let offers_upgrade = offers_upgrade && facts.length == Length::default();
 
@@ -181,10 +183,9 @@ impl<'t> Target<'t> {
     }
 }
 
-/// Refuses a host that could end early or go on for some reader: only what stands in names, addresses and ports.
-fn check_host(host: &[u8]) -> Result<(), Refusal> {
-    let is_fine = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte);
-    if host.iter().all(is_fine) { Ok(()) } else { Err(Refusal::Bad("the Host is malformed")) }
+/// Tells whether a host has only what stands in names, addresses and ports, so that it ends for all readers alike.
+pub fn is_host(host: &[u8]) -> bool {
+    host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
 }
 
 fn write_fields(headers: &[Header<'_>], facts: &Facts<'_>, version: Version, out: &mut Vec<u8>) {

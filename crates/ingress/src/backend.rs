@@ -1,7 +1,7 @@
 //! One backend at run time: its counters, and the memory of its last failure.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -26,11 +26,24 @@ pub(crate) struct Member {
     bytes_out: AtomicU64,
     /// Milliseconds after `born` until which it is avoided.
     avoided_until_ms: AtomicU64,
+    /// What it was found to speak.
+    dialect: AtomicU8,
     /// It is in no table any more, and gets nothing new.
     is_withdrawn: AtomicBool,
     /// Told when the last use of a withdrawn member ends.
     ended: Arc<Notify>,
 }
+
+/// Is a version of HTTP that a backend speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Http1,
+    Http2,
+}
+
+const UNKNOWN: u8 = 0;
+const HTTP1: u8 = 1;
+const HTTP2: u8 = 2;
 
 /// Counts as an active connection, request or flow while it lives.
 #[derive(Debug)]
@@ -50,6 +63,7 @@ impl Member {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             avoided_until_ms: AtomicU64::new(0),
+            dialect: AtomicU8::new(UNKNOWN),
             is_withdrawn: AtomicBool::new(false),
             ended,
         }
@@ -62,6 +76,23 @@ impl Member {
             until if self.age_ms() >= until => State::Usable(active),
             _ => State::Avoided(active),
         }
+    }
+
+    /// Returns the version of HTTP it was found to speak.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        match self.dialect.load(Ordering::Relaxed) {
+            HTTP1 => Some(Dialect::Http1),
+            HTTP2 => Some(Dialect::Http2),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set_dialect(&self, dialect: Dialect) {
+        let number = match dialect {
+            Dialect::Http1 => HTTP1,
+            Dialect::Http2 => HTTP2,
+        };
+        self.dialect.store(number, Ordering::Relaxed);
     }
 
     /// Begins a use, unless the backend was withdrawn.
@@ -113,6 +144,11 @@ impl Use {
 
     pub(crate) fn backend(&self) -> &Backend {
         &self.member.backend
+    }
+
+    /// Tells whether the backend failed a moment ago.
+    pub(crate) fn is_avoided(&self) -> bool {
+        matches!(self.member.state(), State::Avoided(_))
     }
 
     /// Notes that the backend did not serve the connection, and keeps others away for a while.

@@ -94,7 +94,8 @@ async fn attempt(counted: Use, patience: &Patience) -> Result<(Use, TcpStream), 
     }
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+/// Connects to a backend.
+pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let server = TcpStream::connect(address).await?;
     server.set_nodelay(true)?;
     // A backend whose node died must not hold the connection for ever.

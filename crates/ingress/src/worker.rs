@@ -44,6 +44,8 @@ pub(crate) struct Manners {
     /// Connections, or requests on ports that carry HTTP, that are being served.
     busy: AtomicUsize,
     is_closing: AtomicBool,
+    /// Told when that becomes true.
+    closing: Notify,
     /// Told when nothing is being served while the worker closes.
     is_idle: Notify,
     /// Bounds the open connections.
@@ -66,6 +68,7 @@ impl Manners {
             flows,
             busy: AtomicUsize::new(0),
             is_closing: AtomicBool::new(false),
+            closing: Notify::new(),
             is_idle: Notify::new(),
             room: Semaphore::new(connections_max),
         }
@@ -74,6 +77,19 @@ impl Manners {
     /// Tells whether the worker is about to end, so that clients should go elsewhere with their next request.
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the worker is about to end.
+    pub(crate) async fn closing(&self) {
+        // All of this happens on the worker's thread, so that nothing comes between the look and the wait.
+        if !self.is_closing() {
+            self.closing.notified().await;
+        }
+    }
+
+    fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+        self.closing.notify_waiters();
     }
 
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
@@ -160,15 +176,15 @@ impl Loop {
                     self.close(key).await;
                     let _ = done.send(());
                 }
-                Command::Trim => http::trim_idle_backends(),
+                Command::Trim => http::trim_backends(),
                 Command::Finish(grace, done) => {
-                    self.manners.is_closing.store(true, Ordering::Relaxed);
+                    self.manners.close();
                     for key in self.listeners.keys().copied().collect::<Vec<_>>() {
                         self.close(key).await;
                     }
                     // Connections that are left end with the runtime.
                     let _ = tokio::time::timeout(grace, self.closed()).await;
-                    http::close_idle_backends();
+                    http::close_backends();
                     let _ = done.send(());
                     return;
                 }

@@ -23,7 +23,7 @@ pub(crate) struct Client {
 pub(crate) struct Inbox {
     /// What was read and belongs to no request yet, or to the body of the current one.
     pub(crate) rest: Vec<u8>,
-    caller: Caller,
+    pub(crate) caller: Caller,
     /// The client was seen to speak HTTP/1.
     is_http1: bool,
 }

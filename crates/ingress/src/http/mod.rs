@@ -6,13 +6,25 @@ mod back;
 mod client;
 mod exchange;
 mod forth;
+mod multiplexed;
 mod pool;
 mod serve;
 
-pub(crate) use pool::{clear as close_idle_backends, trim as trim_idle_backends};
 pub(crate) use serve::serve;
 
 use std::time::Duration;
+
+/// Closes connections to backends that wait for nothing any more.
+pub(crate) fn trim_backends() {
+    pool::trim();
+    multiplexed::trim();
+}
+
+/// Closes all connections to backends that wait.
+pub(crate) fn close_backends() {
+    pool::clear();
+    multiplexed::clear();
+}
 
 /// Says how patient the proxy is with those who speak HTTP.
 #[derive(Debug, Clone, Copy)]

@@ -11,6 +11,7 @@ use super::alarm::Alarm;
 use super::answer::{Problem, Then, close, tell};
 use super::client::{Client, Next};
 use super::exchange::exchange;
+use super::multiplexed;
 use crate::port::Visit;
 use crate::worker::Manners;
 
@@ -29,7 +30,7 @@ pub(crate) async fn serve(stream: TcpStream, address: SocketAddr, visit: Visit, 
                 alarm.set_after(manners.limits.idle);
                 continue;
             }
-            Some(Next::Http2) => return,
+            Some(Next::Http2) => return Box::pin(multiplexed::serve(client, visit, manners)).await,
             Some(Next::Nothing) => return,
             None if client.inbox.rest.is_empty() => return,
             Some(Next::Bad(refusal)) => Problem::Refused(refusal),
