@@ -33,8 +33,9 @@ pub use containers::{Config, Containers, Removal};
 pub use error::Error;
 pub use log::LogQuery;
 pub use shim::{
-    CgroupNamespace, Device, ExecStatus, Exit, FileInRoot, Ipc, LogLine, LogOptions, LogStream, Mount,
-    MountKind, ParseSignalError, Phase, PidSpace, Process, Propagation, Resources, Seccomp, Signal, Size,
-    Spec, Started, Status, Streams, Submounts, Ulimit, Uts, init_main, is_init, shim_main,
+    CgroupNamespace, Device, ExecStatus, Exit, FileInRoot, Ipc, LogLine, LogOptions, LogStream, MASKED_PATHS,
+    Mount, MountKind, ParseSignalError, Phase, PidSpace, Process, Propagation, READ_ONLY_PATHS, Resources,
+    Seccomp, Signal, Size, Spec, Started, Status, Streams, Submounts, Ulimit, Uts, init_main, is_init,
+    shim_main,
 };
 pub use stats::{BlockEntry, BlockIo, Cpu, Memory, Network, Pids, Stats, Traffic};

@@ -19,6 +19,8 @@ pub fn figures_agree_with_the_kernels(host: &Host) {
     host.run(&Spec { resources, ..host.script("busy", script) });
     host.await_said("busy", "ready");
     let stats = || host.runtime.block_on(host.handle().stats("busy")).unwrap();
+    // The kernel counts whose time it was in ticks.
+    eventually(|| stats().cpu.user_ns > 0);
 
     let before = number(host, "busy", "cpuacct.usage");
     let first = stats();
