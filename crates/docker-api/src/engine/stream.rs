@@ -29,6 +29,10 @@ pub trait Session: Send {
     fn is_raw(&self) -> bool;
 
     /// Lets both talk until the program's output has ended or the client has left. The program goes on when
-    /// this is dropped. The end of what the client sends ends that direction alone.
+    /// this is dropped.
+    ///
+    /// What the end of the client's input means is for the session to know. The program's input may end with it, as
+    /// with a further process without a terminal; it may mean nothing, as with one that has a terminal; or the client
+    /// has left by it, as with a container whose input stays open for others.
     async fn run(self: Box<Self>, client: Connection) -> std::io::Result<()>;
 }
