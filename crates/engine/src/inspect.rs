@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use container::{MASKED_PATHS, READ_ONLY_PATHS};
 use container_config::check::NetworkMode;
 use container_config::mounts::{Mount, Source};
 use container_config::{ports, spec};
@@ -27,23 +28,6 @@ pub(crate) const NETWORK_IDS: &[(&str, &str)] = &[
     ("host", "b21d9e0000000000000000000000000000000000000000000000000000000002"),
     ("none", "b21d9e0000000000000000000000000000000000000000000000000000000003"),
 ];
-/// What Docker hides from containers.
-const MASKED_PATHS: &[&str] = &[
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-/// What Docker lets containers only read.
-const READ_ONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Whether it is measured what containers take on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -54,8 +54,8 @@ pub use privilege::Seccomp;
 pub use process::{ExecStatus, Process, Size, Streams};
 pub use signal::{ParseSignalError, Signal};
 pub use spec::{
-    CgroupNamespace, Device, FileInRoot, Ipc, LogOptions, Mount, MountKind, PidSpace, Propagation, Spec,
-    Submounts, Ulimit, Uts,
+    CgroupNamespace, Device, FileInRoot, Ipc, LogOptions, MASKED_PATHS, Mount, MountKind, PidSpace,
+    Propagation, READ_ONLY_PATHS, Spec, Submounts, Ulimit, Uts,
 };
 pub use status::{Exit, Phase, Started, Status};
 pub use visit::visit_at_rest;

@@ -9,27 +9,12 @@ use serde_json::{Value, json};
 
 use crate::devices::Node;
 use crate::place::Launch;
+use crate::spec::{MASKED_PATHS, READ_ONLY_PATHS};
 use crate::user::User;
 use crate::{CgroupNamespace, Ipc, Mount, MountKind, PidSpace, Propagation, Spec, Uts};
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CGROUP: &str = "/sys/fs/cgroup";
-
-const MASKED: &[&str] = &[
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// The capabilities of one container.
 #[derive(Clone, Copy, Debug)]
@@ -150,8 +135,8 @@ fn linux(launch: &Launch, cgroups: &Cgroups, nodes: &[Node]) -> Value {
         "cgroupsPath": launch.cgroup,
         "sysctl": spec.sysctls,
         "devices": nodes.iter().filter(|node| node.target.starts_with("/dev")).map(device).collect::<Vec<_>>(),
-        "maskedPaths": chosen(spec.masked_paths.as_deref(), MASKED, spec),
-        "readonlyPaths": chosen(spec.read_only_paths.as_deref(), READ_ONLY, spec),
+        "maskedPaths": chosen(spec.masked_paths.as_deref(), MASKED_PATHS, spec),
+        "readonlyPaths": chosen(spec.read_only_paths.as_deref(), READ_ONLY_PATHS, spec),
     });
     let shares =
         |mount: &Mount| matches!(mount.kind, MountKind::Bind { propagation: Propagation::Shared, .. });
@@ -227,10 +212,10 @@ mod tests {
         let own = Some(vec!["/proc/own".to_owned()]);
         let check = |paths: &Option<Vec<String>>, privileged, expected: &[&str]| {
             let spec = Spec { privileged, ..Spec::default() };
-            assert_eq!(chosen(paths.as_deref(), READ_ONLY, &spec), expected);
+            assert_eq!(chosen(paths.as_deref(), READ_ONLY_PATHS, &spec), expected);
         };
 
-        check(&None, false, READ_ONLY);
+        check(&None, false, READ_ONLY_PATHS);
         check(&None, true, &[]);
         check(&own, false, &["/proc/own"]);
         check(&own, true, &["/proc/own"]);

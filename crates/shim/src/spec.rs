@@ -9,6 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Signal, Size};
 
+/// What looks empty to a container that names no list of its own, as in Docker.
+pub const MASKED_PATHS: &[&str] = &[
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+/// What a container that names no list of its own cannot write to, as in Docker.
+pub const READ_ONLY_PATHS: &[&str] =
+    &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
 /// Describes one container completely; it is kept on disk beside the container, where what an earlier version did not
 /// know is taken for its default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,9 +87,9 @@ pub struct Spec {
     pub no_new_privileges: bool,
     /// The AppArmor profile; none and `unconfined` mean none.
     pub apparmor: Option<String>,
-    /// Paths that look empty to the container; none means Docker's list.
+    /// Paths that look empty to the container; none means [`MASKED_PATHS`].
     pub masked_paths: Option<Vec<String>>,
-    /// Paths that the container cannot write to; none means Docker's list.
+    /// Paths that the container cannot write to; none means [`READ_ONLY_PATHS`].
     pub read_only_paths: Option<Vec<String>>,
     /// Namespaced kernel parameters, such as `net.core.somaxconn`.
     pub sysctls: BTreeMap<String, String>,
