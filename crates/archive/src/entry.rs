@@ -2,14 +2,22 @@
 
 use nix::sys::stat::{FileStat, SFlag, major, minor};
 
+/// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A file with content.
     File,
+    /// A further name of an earlier file.
     HardLink,
+    /// A symbolic link.
     Symlink,
+    /// A device of characters.
     CharDevice,
+    /// A device of blocks.
     BlockDevice,
+    /// A directory.
     Directory,
+    /// A named pipe.
     Fifo,
 }
 
@@ -41,21 +49,29 @@ pub(crate) fn is_same(one: &FileStat, other: &FileStat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
+/// One file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) kind: Kind,
-    pub(crate) path: Vec<u8>,
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it is, as the archive says.
+    pub path: Vec<u8>,
     /// Where a link leads: text for a symbolic one, the path of an earlier entry for a hard one.
-    pub(crate) link: Vec<u8>,
+    pub link: Vec<u8>,
     /// Bytes of content; only files have some.
-    pub(crate) size: u64,
+    pub size: u64,
     /// Permissions with set-uid, set-gid and sticky bits.
-    pub(crate) mode: u32,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) mtime: (i64, u32),
-    pub(crate) device: (u32, u32),
-    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u32,
+    /// The owner's group.
+    pub gid: u32,
+    /// When it was changed: seconds since 1970, and nanoseconds after those.
+    pub mtime: (i64, u32),
+    /// Major and minor number; only devices have some.
+    pub device: (u32, u32),
+    /// Extended attributes: names and values.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Entry {

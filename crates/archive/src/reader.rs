@@ -1,4 +1,7 @@
 //! Reads a tar stream entry by entry, with bounded memory whatever the stream claims.
+//!
+//! The extension headers of an archive (long names, PAX records) may claim any length: they are bounded before they are
+//! read. Every byte that is not the content of a file can be recorded, to rebuild the archive exactly.
 
 use std::io::{self, Read};
 
@@ -10,8 +13,35 @@ const EXTENSION_BYTES_MAX: u64 = 1 << 20;
 /// What may follow an archive's end: writers fill up to a record.
 const TAIL_BYTES_MAX: u64 = 1 << 20;
 
-pub(crate) struct TarReader<R> {
+/// How much is read of what follows the end of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// All, so that a digest over the stream is complete.
+    Whole,
+    /// What a writer fills up to a record.
+    Filling,
+}
+
+/// Sees the bytes of an archive that are not the content of files.
+pub trait Observer {
+    /// Sees the next of them.
+    fn framing(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// Observes nothing.
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn framing(&mut self, _bytes: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads an archive: [`TarReader::next`] goes to the next entry, and reading gives the content of that.
+pub struct TarReader<R, O = Unobserved> {
     reader: R,
+    /// What sees all but the content of files.
+    pub observer: O,
     body_left: u64,
     padding: u64,
 }
@@ -28,12 +58,24 @@ struct Extensions {
 }
 
 impl<R: Read> TarReader<R> {
-    pub(crate) fn new(reader: R) -> Self {
-        Self { reader, body_left: 0, padding: 0 }
+    /// Begins to read.
+    pub fn new(reader: R) -> Self {
+        Self::observed(reader, Unobserved)
+    }
+}
+
+impl<R: Read, O: Observer> TarReader<R, O> {
+    /// Begins to read, and tells an observer all that is not the content of a file.
+    pub fn observed(reader: R, observer: O) -> Self {
+        Self { reader, observer, body_left: 0, padding: 0 }
     }
 
     /// Returns the next entry, passing over what was not read of the one before.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Entry>> {
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an iterator could not give out content between its items"
+    )]
+    pub fn next(&mut self) -> io::Result<Option<Entry>> {
         let mut extensions = Extensions::default();
         let mut is_extended = false;
         loop {
@@ -66,18 +108,39 @@ impl<R: Read> TarReader<R> {
         }
     }
 
-    /// Reads what follows the end, so that whoever writes the stream is not left waiting.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
-        io::copy(&mut self.reader.by_ref().take(TAIL_BYTES_MAX), &mut io::sink()).map(drop)
+    /// Reads what follows the end, so that whoever writes the stream is not left waiting; to its end, or no further than
+    /// a writer fills up.
+    pub fn finish(&mut self, tail: Tail) -> io::Result<()> {
+        let limit = match tail {
+            Tail::Whole => u64::MAX,
+            Tail::Filling => TAIL_BYTES_MAX,
+        };
+        self.pass(limit).map(drop)
     }
 
     fn skip_body(&mut self) -> io::Result<()> {
         let left = self.body_left + self.padding;
         (self.body_left, self.padding) = (0, 0);
-        if io::copy(&mut self.reader.by_ref().take(left), &mut io::sink())? < left {
+        if self.pass(left)? < left {
             return Err(corrupt("it ends inside a file"));
         }
         Ok(())
+    }
+
+    /// Passes over so many bytes, or all there are; returns how many those were.
+    fn pass(&mut self, count: u64) -> io::Result<u64> {
+        let mut buffer = [0; 8 << 10];
+        let mut passed = 0;
+        while passed < count {
+            let want = usize::try_from(count - passed).unwrap_or(usize::MAX).min(buffer.len());
+            let read = read_fully(&mut self.reader, &mut buffer[..want])?;
+            self.observer.framing(&buffer[..read])?;
+            passed += read as u64;
+            if read < want {
+                break;
+            }
+        }
+        Ok(passed)
     }
 
     fn header(&mut self) -> io::Result<Option<tar::Header>> {
@@ -86,13 +149,14 @@ impl<R: Read> TarReader<R> {
         if count == 0 {
             return Ok(None);
         }
+        self.observer.framing(&header.as_bytes()[..count])?;
         if count < BLOCK {
             return Err(corrupt("it ends inside a header"));
         }
-        let bytes = header.as_bytes();
-        if bytes.iter().all(|byte| *byte == 0) {
+        if header.as_bytes().iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
+        let bytes = header.as_bytes();
         let sum = bytes[..148].iter().chain(&bytes[156..]).map(|byte| u32::from(*byte)).sum::<u32>();
         if header.cksum().ok() != Some(sum + 8 * u32::from(b' ')) {
             return Err(corrupt("wrong header checksum"));
@@ -105,7 +169,9 @@ impl<R: Read> TarReader<R> {
             return Err(corrupt("an extension header is longer than 1 MiB"));
         }
         let mut bytes = vec![0; (size + padding_of(size)) as usize];
-        if read_fully(&mut self.reader, &mut bytes)? < bytes.len() {
+        let count = read_fully(&mut self.reader, &mut bytes)?;
+        self.observer.framing(&bytes[..count])?;
+        if count < bytes.len() {
             return Err(corrupt("it ends inside an extension header"));
         }
         bytes.truncate(size as usize);
@@ -114,7 +180,7 @@ impl<R: Read> TarReader<R> {
 }
 
 /// Reads the content of the current entry.
-impl<R: Read> Read for TarReader<R> {
+impl<R: Read, O> Read for TarReader<R, O> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let want = buffer.len().min(usize::try_from(self.body_left).unwrap_or(usize::MAX));
         if want == 0 {
@@ -297,6 +363,64 @@ mod tests {
         header.as_bytes().to_vec()
     }
 
+    fn entries_of(archive: &[u8]) -> io::Result<Vec<Entry>> {
+        let mut reader = TarReader::new(archive);
+        let mut entries = Vec::new();
+        while let Some(entry) = reader.next()? {
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn archive_of(path: &str, content: &[u8]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, path, content).unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn long_names_are_read_from_extension_headers() {
+        let path = "d/".repeat(100) + "file";
+
+        let entries = entries_of(&archive_of(&path, b"x")).unwrap();
+
+        assert_eq!(entries[0].path, path.as_bytes());
+        assert_eq!(entries[0].size, 1);
+    }
+
+    #[test]
+    fn every_truncation_inside_an_entry_is_an_error() {
+        let archive = archive_of("file", &[7; 700]);
+
+        for length in (1..512 + 1024).filter(|length| *length != 512 + 1024) {
+            assert!(entries_of(&archive[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn extension_that_claims_gigabytes_is_refused() {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(8 << 30);
+        header.set_cksum();
+
+        let error = entries_of(header.as_bytes()).unwrap_err();
+
+        assert!(error.to_string().contains("longer than 1 MiB"), "{error}");
+    }
+
+    #[test]
+    fn times_before_1970_keep_their_fraction() {
+        assert_eq!(parse_time("12.5"), Some((12, 500_000_000)));
+        assert_eq!(parse_time("-1.25"), Some((-2, 750_000_000)));
+        assert_eq!(parse_time("-0.25"), Some((-1, 750_000_000)));
+        assert_eq!(parse_time("7"), Some((7, 0)));
+        assert_eq!(parse_time("7.x"), None);
+    }
+
     #[test]
     fn hostile_headers_are_refused() {
         let mut wrong_sum = header(b'0', 0);
@@ -321,6 +445,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2048)) {
             let _ = read_all(&bytes);
+            let _ = entries_of(&bytes);
         }
 
         #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::entry::Kind;
 use crate::make::{Maker, clean};
-use crate::reader::TarReader;
+use crate::reader::{Tail, TarReader};
 use crate::{Error, Root};
 
 /// Headers are read one by one and short; content as long as this passes the buffer by.
@@ -73,7 +73,7 @@ impl Root {
             }
         }
         maker.finish()?;
-        reader.finish().or_else(|error| match error.kind() {
+        reader.finish(Tail::Filling).or_else(|error| match error.kind() {
             // The archive is whole; its sender went a little early.
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Ok(()),
             _ => Err(Error::Read(error)),

@@ -5,12 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use archive::{Kind, Tail, TarReader};
 use registry::manifest::{self, DOCUMENT_BYTES_MAX, Descriptor, Document, parse_json};
 use registry::{Digest, Platform, Reference};
 use serde::Deserialize;
 
 use crate::disk::Staging;
-use crate::tar_stream::{Kind, TarStream, Unobserved};
 use crate::unpack::{self, Bounded, Counted, Limits, decompress};
 
 /// Links to links in an archive; a loop ends here.
@@ -78,7 +78,7 @@ impl Spool {
         let (packed, count) = Counted::new(archive);
         let plain = decompress(packed).map_err(unpack::Error::from_read)?;
         let plain = Bounded::new(plain, count, limits.archive_bytes_max, limits);
-        let mut stream = TarStream::new(plain, Unobserved);
+        let mut stream = TarReader::new(plain);
         let mut spool = Self { directory, files: BTreeMap::new(), links: BTreeMap::new() };
         let mut buffer = vec![0; 128 << 10];
         let mut entries = 0;
@@ -103,7 +103,7 @@ impl Spool {
                 Kind::Directory | Kind::CharDevice | Kind::BlockDevice | Kind::Fifo => {}
             }
         }
-        stream.finish().map_err(unpack::Error::from_read)?;
+        stream.finish(Tail::Whole).map_err(unpack::Error::from_read)?;
         Ok(spool)
     }
 
@@ -203,11 +203,11 @@ impl Spool {
     }
 }
 
-fn keep(kept: &Path, stream: &mut TarStream<impl Read, Unobserved>, buffer: &mut [u8]) -> Result<(), Error> {
+fn keep(kept: &Path, stream: &mut impl Read, buffer: &mut [u8]) -> Result<(), Error> {
     let failed = |source| unpack::Error::Write { path: kept.to_owned(), source };
     let mut file = File::create(kept).map_err(failed)?;
     loop {
-        let count = stream.read_body(buffer).map_err(unpack::Error::from_read)?;
+        let count = stream.read(buffer).map_err(unpack::Error::from_read)?;
         if count == 0 {
             return Ok(());
         }

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use archive::Observer;
 use registry::{Digest, Platform, Reference};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -16,7 +17,6 @@ use crate::index::Embedded;
 use crate::layers;
 use crate::skeleton;
 use crate::store::{Complete, Images, blocking};
-use crate::tar_stream::Observer;
 use crate::unpack::Unpacked;
 
 /// The file's name in the image.

@@ -29,7 +29,6 @@ mod remove;
 mod save;
 mod skeleton;
 mod store;
-mod tar_stream;
 mod unpack;
 mod usage;
 

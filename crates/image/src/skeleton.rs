@@ -7,12 +7,12 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use archive::Observer;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag};
 
-use crate::tar_stream::Observer;
 use crate::unpack;
 
 const FRAMING: u8 = 0;

@@ -4,15 +4,12 @@ use std::io::{self, Chain, Cursor, Read};
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use crate::tar_stream::read_fully;
-
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Returns the plain stream inside, whatever its compression.
 pub fn decompress<'a>(mut reader: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
-    let mut start = vec![0; 6];
-    let count = read_fully(&mut reader, &mut start)?;
-    start.truncate(count);
+    let mut start = Vec::with_capacity(6);
+    reader.by_ref().take(6).read_to_end(&mut start)?;
     let whole = Cursor::new(start.clone()).chain(reader);
     match start.as_slice() {
         [0x1f, 0x8b, ..] => Ok(Box::new(flate2::read::MultiGzDecoder::new(whole))),
@@ -69,12 +66,13 @@ impl<R: Read> Read for ZstdFrames<R> {
 }
 
 fn next_frame<R: Read>(mut reader: R) -> io::Result<Option<State<R>>> {
-    let mut magic = [0; 4];
-    match read_fully(&mut reader, &mut magic)? {
-        0 => return Ok(None),
-        4 => {}
+    let mut start = Vec::with_capacity(4);
+    reader.by_ref().take(4).read_to_end(&mut start)?;
+    let magic = match start[..] {
+        [] => return Ok(None),
+        [a, b, c, d] => [a, b, c, d],
         _ => return Err(io::ErrorKind::UnexpectedEof.into()),
-    }
+    };
     if is_skippable(magic) {
         let mut length = [0; 4];
         reader.read_exact(&mut length)?;

@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use archive::{Entry, Kind, Tail, TarReader};
 use nix::errno::Errno;
 use nix::sys::stat::SFlag;
 use registry::Digest;
@@ -22,7 +23,6 @@ pub use self::limits::Limits;
 pub(crate) use self::limits::{Bounded, Counted};
 use self::tree::{Spot, Tree};
 use crate::skeleton;
-use crate::tar_stream::{Entry, Kind, TarStream};
 
 const OPAQUE: &str = ".wh..wh..opq";
 const AUFS_PREFIX: &str = ".wh..wh.";
@@ -149,7 +149,7 @@ fn plain_layer(
     let mut plain = Hashing { inner: plain, hasher: Sha256::new(), count: 0 };
     let skeleton = skeleton::NamedFile::create(skeleton_path).map_err(Error::from_read)?;
     let mut unpacking = Unpacking {
-        stream: TarStream::new(&mut plain, skeleton::Writer::new(skeleton)),
+        stream: TarReader::observed(&mut plain, skeleton::Writer::new(skeleton)),
         tree: Tree::open(directory)?,
         directory_times: Vec::new(),
         size_bytes: 0,
@@ -177,7 +177,7 @@ impl<R: Read> Read for Hashing<R> {
 }
 
 struct Unpacking<R, W: Write> {
-    stream: TarStream<R, skeleton::Writer<W>>,
+    stream: TarReader<R, skeleton::Writer<W>>,
     tree: Tree,
     /// Directories get their times last: filling them changes them.
     directory_times: Vec<(PathBuf, (i64, u32))>,
@@ -195,7 +195,7 @@ impl<R: Read, W: Write> Unpacking<R, W> {
             }
             self.entry(&entry)?;
         }
-        self.stream.finish().map_err(Error::from_read)?;
+        self.stream.finish(Tail::Whole).map_err(Error::from_read)?;
         for (path, time) in std::mem::take(&mut self.directory_times).into_iter().rev() {
             let spot = self.tree.spot(&path)?;
             // A later entry may have put something else in the directory's place.
@@ -260,7 +260,7 @@ impl<R: Read, W: Write> Unpacking<R, W> {
         let mut file = self.tree.make(spot, Spot::file)?;
         self.stream.observer.content(path, entry.size).map_err(Error::from_read)?;
         loop {
-            let count = self.stream.read_body(&mut self.buffer).map_err(Error::from_read)?;
+            let count = self.stream.read(&mut self.buffer).map_err(Error::from_read)?;
             if count == 0 {
                 break;
             }
@@ -309,7 +309,7 @@ impl<R: Read, W: Write> Unpacking<R, W> {
         for (name, value) in &entry.xattrs {
             set_xattr(spot, name, value)?;
         }
-        let time = (entry.mtime_seconds, entry.mtime_nanoseconds);
+        let time = entry.mtime;
         if entry.kind == Kind::Directory {
             self.directory_times.push((path.to_owned(), time));
             return Ok(());
