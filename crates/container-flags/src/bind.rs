@@ -1,7 +1,8 @@
 //! `--volume`.
 
+use flags::{Result, refuse};
+
 use crate::Surroundings;
-use crate::invalid::{Result, refuse};
 
 /// What one `--volume` asks for.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use container_json::{Resources, RestartPolicy, UpdateBody};
+use flags::{Result, refuse};
 
 use crate::creation::restart_policy;
-use crate::invalid::{Result, refuse};
 use crate::limits::Live;
 
 /// The flags that say what of a container is changed.

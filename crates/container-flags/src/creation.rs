@@ -3,15 +3,15 @@
 use clap::Args;
 use container_json::{Config, CreateBody, HostConfig, LogConfig, RestartPolicy};
 use engine_json::Labels;
+use flags::text::{pair, switch};
+use flags::{Invalid, Result, refuse};
 
 use crate::Surroundings;
-use crate::invalid::{Invalid, Result, refuse};
 use crate::isolation::IsolationFlags;
 use crate::limits::LimitFlags;
 use crate::network::NetworkFlags;
 use crate::process::ProcessFlags;
 use crate::storage::StorageFlags;
-use crate::text::{pair, switch};
 
 /// The flags that say what a new container is.
 #[derive(Debug, Args)]

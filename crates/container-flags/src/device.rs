@@ -2,10 +2,11 @@
 
 use clap::Args;
 use container_json::{DeviceMapping, DeviceRequest, Resources, ThrottleDevice, WeightDevice};
+use flags::text::{commas, pair};
+use flags::{Invalid, Result, refuse};
 use format::size;
 
-use crate::invalid::{Invalid, Result, refuse};
-use crate::text::{commas, number};
+use crate::text::number;
 
 /// Flags of devices.
 #[derive(Debug, Args)]
@@ -165,9 +166,7 @@ fn gpus(text: &str) -> Result<DeviceRequest> {
                 capabilities.push("gpu".into());
                 request.capabilities = vec![capabilities];
             }
-            "options" => {
-                request.options.extend(commas(value)?.iter().map(|option| crate::text::pair(option)))
-            }
+            "options" => request.options.extend(commas(value)?.iter().map(|option| pair(option))),
             key => return refuse(format!("unexpected key '{key}' in '{field}'")),
         }
     }

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use engine_json::Healthcheck;
+use flags::text::switch;
+use flags::{Result, refuse};
 use format::duration;
 
-use crate::invalid::{Result, refuse};
-use crate::text::{number, switch};
+use crate::text::number;
 
 /// Flags of the health check.
 #[derive(Debug, Args)]

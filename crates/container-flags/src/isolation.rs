@@ -3,10 +3,11 @@
 use clap::Args;
 use container_json::HostConfig;
 use engine_json::Labels;
+use flags::text::{capability, pair, switch};
+use flags::{Invalid, Result, refuse};
 
-use crate::invalid::{Invalid, Result, refuse};
 use crate::lines::open_error;
-use crate::text::{capability, pair, switch, sysctl};
+use crate::text::sysctl;
 
 /// Flags of namespaces, capabilities and security modules.
 #[derive(Debug, Args)]

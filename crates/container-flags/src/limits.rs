@@ -3,11 +3,12 @@
 use clap::Args;
 use container_json::{HostConfig, Resources};
 use engine_json::Ulimit;
+use flags::text::switch;
+use flags::{Invalid, Result, refuse};
 use format::size;
 
 use crate::device::DeviceFlags;
-use crate::invalid::{Invalid, Result, refuse};
-use crate::text::{cpus, number, switch};
+use crate::text::{cpus, number};
 
 /// What a value of `--memory-swappiness` may be; -1 leaves it to the host.
 const SWAPPINESS_MAX: i64 = 100;

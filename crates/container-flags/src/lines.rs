@@ -1,7 +1,8 @@
 //! Files of `KEY=VALUE` lines.
 
+use flags::{Invalid, Result, refuse};
+
 use crate::Surroundings;
-use crate::invalid::{Invalid, Result, refuse};
 
 /// Reads a file of variables; those without a value get the client's, or are left out.
 pub(crate) fn variables(path: &str, surroundings: Surroundings<'_>) -> Result<Vec<String>> {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 use container_json::{Config, EndpointIpam, EndpointSettings, HostConfig, NetworkingConfig};
 use engine_json::Labels;
+use flags::text::{commas, pair, switch};
+use flags::{Invalid, Result, refuse};
 
-use crate::invalid::{Invalid, Result, refuse};
 use crate::port::Ports;
 use crate::text;
 
@@ -56,7 +57,7 @@ pub(crate) struct NetworkFlags {
     #[arg(short, long, value_name = "PORT")]
     publish: Vec<String>,
     /// Publish all ports that are exposed
-    #[arg(short = 'P', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = text::switch)]
+    #[arg(short = 'P', long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     publish_all: Option<bool>,
 }
 
@@ -197,7 +198,7 @@ fn parse(value: &str) -> Result<Network> {
         network.name = value.to_owned();
         return Ok(network);
     }
-    for field in text::commas(value)? {
+    for field in commas(value)? {
         let Some((key, value)) = field.split_once('=') else {
             return refuse(format!("invalid field {field}"));
         };
@@ -205,7 +206,7 @@ fn parse(value: &str) -> Result<Network> {
         match key.trim().to_ascii_lowercase().as_str() {
             "name" => network.name = value,
             "alias" => network.aliases.push(value),
-            "driver-opt" if value.contains('=') => network.driver_opts.extend([text::pair(&value)]),
+            "driver-opt" if value.contains('=') => network.driver_opts.extend([pair(&value)]),
             "driver-opt" => return refuse("invalid key value pair format in driver options"),
             "ip" => network.ipv4 = value,
             "ip6" => network.ipv6 = value,

@@ -6,9 +6,8 @@ use std::ops::RangeInclusive;
 
 use container_json::PortBinding;
 use engine_json::Nothing;
-
-use crate::invalid::{Invalid, Result, refuse};
-use crate::text::commas;
+use flags::text::commas;
+use flags::{Invalid, Result, refuse};
 
 /// Ports of a container, and where they are reached.
 #[derive(Debug, Default, PartialEq, Eq)]

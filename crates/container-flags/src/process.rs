@@ -2,12 +2,13 @@
 
 use clap::Args;
 use container_json::Config;
+use flags::text::{pair, switch};
+use flags::{Result, refuse};
 
 use crate::Surroundings;
 use crate::health::HealthFlags;
-use crate::invalid::{Result, refuse};
 use crate::lines;
-use crate::text::{label, number, pair, switch, variable};
+use crate::text::{label, number, variable};
 
 /// Environment variables, one by one or in files.
 #[derive(Debug, Args)]

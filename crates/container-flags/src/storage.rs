@@ -3,18 +3,17 @@
 use clap::Args;
 use container_json::{Config, HostConfig};
 use engine_json::{Mount, Nothing};
+use flags::text::switch;
+use flags::{Invalid, Result};
 
 use crate::Surroundings;
 use crate::bind::{self, Bind};
-use crate::invalid::{Invalid, Result};
-use crate::mount;
-use crate::text::switch;
 
 /// Flags of volumes and mounts.
 #[derive(Debug, Args)]
 pub(crate) struct StorageFlags {
     /// Something mounted, `type=,source=,target=,…`
-    #[arg(long, value_name = "MOUNT", value_parser = mount::parse)]
+    #[arg(long, value_name = "MOUNT", value_parser = flags::mount::parse)]
     mount: Vec<Mount>,
     /// Let it not write to its root
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
@@ -52,7 +51,7 @@ impl StorageFlags {
                 Bind::Named(bind) => host.binds.push(bind),
             }
         }
-        host.mounts = self.mount.iter().map(|mount| mount::completed(mount, surroundings)).collect();
+        host.mounts = self.mount.iter().map(|mount| completed(mount, surroundings)).collect();
         host.readonly_rootfs = self.read_only.unwrap_or(false);
         for option in &self.storage_opt {
             let (key, value) =
@@ -67,4 +66,13 @@ impl StorageFlags {
         host.volumes_from = self.volumes_from.clone();
         Ok(())
     }
+}
+
+/// Completes the path of the host that a mount names.
+fn completed(mount: &Mount, surroundings: Surroundings<'_>) -> Mount {
+    let mut mount = mount.clone();
+    if mount.kind == "bind" {
+        mount.source = surroundings.absolute(&mount.source);
+    }
+    mount
 }

@@ -1,39 +1,10 @@
 //! Small texts that several flags are made of.
 
-use crate::invalid::{Invalid, Result, refuse};
-
-/// Reads a yes or no as Go does.
-pub fn switch(text: &str) -> Result<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => refuse(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
-    }
-}
+use flags::{Invalid, Result, refuse};
 
 /// Reads a whole number as Go does.
 pub(crate) fn number(text: &str) -> Result<i64> {
     text.parse().map_err(|_| Invalid::because(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
-}
-
-/// Reads `KEY=VALUE` or `KEY`.
-pub(crate) fn pair(text: &str) -> (String, String) {
-    let (key, value) = text.split_once('=').unwrap_or((text, ""));
-    (key.to_owned(), value.to_owned())
-}
-
-/// Cuts at commas, except inside double quotes.
-pub(crate) fn commas(text: &str) -> Result<Vec<String>> {
-    let mut fields = vec![String::new()];
-    let mut is_quoted = false;
-    for c in text.chars() {
-        match c {
-            '"' => is_quoted = !is_quoted,
-            ',' if !is_quoted => fields.push(String::new()),
-            c => fields.last_mut().expect("there is always a field being read").push(c),
-        }
-    }
-    if is_quoted { refuse(format!("unterminated quote in {text:?}")) } else { Ok(fields) }
 }
 
 /// Reads a number of CPUs as billionths.
@@ -142,14 +113,4 @@ pub(crate) fn sysctl(text: &str) -> Result<String> {
         return Ok(text.to_owned());
     }
     refuse(format!("sysctl '{text}' is not allowed"))
-}
-
-/// Writes a capability as the API has it: `net_admin` becomes `CAP_NET_ADMIN`.
-pub(crate) fn capability(text: &str) -> String {
-    let upper = text.trim().to_ascii_uppercase();
-    if upper == "ALL" || upper == "RESET" || upper.starts_with("CAP_") {
-        upper
-    } else {
-        format!("CAP_{upper}")
-    }
 }

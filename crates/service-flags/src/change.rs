@@ -2,10 +2,10 @@
 
 use clap::Args;
 use engine_json::{NetworkAttachmentConfig, ServiceSpec};
+use flags::Result;
 use format::reference::with_tag;
 
 use crate::edit::Edits;
-use crate::invalid::Result;
 use crate::pairs::Environment;
 use crate::scalars::Scalars;
 use crate::words;

@@ -6,9 +6,10 @@ use engine_json::{
     Nothing, Placement, Preference, Replicated, ReplicatedJob, Reservations, Resources, ServiceSpec,
     SpreadOver, TaskSpec, Ulimit,
 };
+use flags::text::{capability, pair};
+use flags::{Result, refuse};
 use format::reference::with_tag;
 
-use crate::invalid::{Result, refuse};
 use crate::pairs::Environment;
 use crate::port::Ports;
 use crate::scalars::Scalars;
@@ -95,7 +96,7 @@ impl Creation {
         };
         let mut spec = ServiceSpec {
             name: self.name.clone(),
-            labels: self.label.iter().map(|label| pairs::label(label)).collect(),
+            labels: self.label.iter().map(|text| pair(text)).collect(),
             mode: self.mode(),
             task_template: TaskSpec {
                 container_spec: Some(self.container(image, words, environment)?),
@@ -159,7 +160,7 @@ impl Creation {
         Ok(ContainerSpec {
             image: with_tag(image),
             args: words.to_vec(),
-            labels: self.container_label.iter().map(|label| pairs::label(label)).collect(),
+            labels: self.container_label.iter().map(|text| pair(text)).collect(),
             env,
             groups: self.group.clone(),
             init: Some(false),
@@ -170,9 +171,9 @@ impl Creation {
                 search: self.dns_search.clone(),
                 options: self.dns_option.clone(),
             }),
-            sysctls: self.sysctl.iter().map(|parameter| pairs::label(parameter)).collect(),
-            capability_add: self.cap_add.iter().map(|name| pairs::capability(name)).collect(),
-            capability_drop: self.cap_drop.iter().map(|name| pairs::capability(name)).collect(),
+            sysctls: self.sysctl.iter().map(|text| pair(text)).collect(),
+            capability_add: self.cap_add.iter().map(|name| capability(name)).collect(),
+            capability_drop: self.cap_drop.iter().map(|name| capability(name)).collect(),
             ulimits: self.ulimit.clone(),
             ..ContainerSpec::default()
         })

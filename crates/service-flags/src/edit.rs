@@ -7,6 +7,7 @@ use engine_json::{
     ContainerSpec, GenericResource, Mount, NetworkAttachmentConfig, Placement, PortConfig, Preference,
     ServiceSpec, SpreadOver, Ulimit,
 };
+use flags::text::{capability, pair};
 
 use crate::pairs::Environment;
 use crate::port::Ports;
@@ -220,7 +221,7 @@ fn map(map: &mut BTreeMap<String, String>, gone: &[String], added: &[String]) {
     gone.iter().for_each(|key| {
         map.remove(key);
     });
-    map.extend(added.iter().map(|pair| pairs::label(pair)));
+    map.extend(added.iter().map(|text| pair(text)));
 }
 
 fn list(list: &mut Vec<String>, gone: &[String], added: &[String]) {
@@ -246,7 +247,7 @@ fn keyed<T: Clone>(list: &mut Vec<T>, gone: &[String], added: &[T], key: impl Fn
 /// Adds capabilities to one list and takes them from its opposite.
 fn capabilities(list: &mut Vec<String>, opposite: &mut Vec<String>, added: &[String]) {
     for name in added {
-        let name = pairs::capability(name);
+        let name = capability(name);
         opposite.retain(|known| *known != name);
         if !list.contains(&name) {
             list.push(name);

@@ -2,9 +2,8 @@
 
 use clap::Args;
 use engine_json::{ContainerSpec, Healthcheck};
+use flags::{Result, refuse};
 use format::duration;
-
-use crate::invalid::{Result, refuse};
 
 /// Flags of the health check.
 #[derive(Debug, Args)]

@@ -11,7 +11,6 @@ mod change;
 mod creation;
 mod edit;
 mod health;
-mod invalid;
 mod mount;
 mod pairs;
 mod port;
@@ -21,5 +20,5 @@ mod words;
 
 pub use change::Change;
 pub use creation::Creation;
-pub use invalid::Invalid;
+pub use flags::Invalid;
 pub use pairs::Environment;

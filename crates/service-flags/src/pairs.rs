@@ -1,18 +1,11 @@
 //! Values of flags that are pairs of some kind.
 
 use engine_json::{DiscreteResource, GenericResource, NetworkAttachmentConfig, Ulimit};
-
-use crate::invalid::{Invalid, Result, refuse};
-use crate::words;
+use flags::text::{commas, pair};
+use flags::{Invalid, Result, refuse};
 
 /// Looks up a variable in the environment of whoever gives the flags.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// Reads `KEY=VALUE` or `KEY`.
-pub(crate) fn label(text: &str) -> (String, String) {
-    let (key, value) = text.split_once('=').unwrap_or((text, ""));
-    (key.to_owned(), value.to_owned())
-}
 
 /// Reads `KEY=VALUE` or `KEY`, which must have a name.
 pub(crate) fn variable(text: &str) -> Result<String> {
@@ -96,16 +89,6 @@ pub(crate) fn kind_of(resource: &GenericResource) -> &str {
     discrete.or(named).unwrap_or_default()
 }
 
-/// Writes a capability as the API has it: `NET_ADMIN` becomes `CAP_NET_ADMIN`.
-pub(crate) fn capability(text: &str) -> String {
-    let upper = text.trim().to_ascii_uppercase();
-    if upper == "ALL" || upper == "RESET" || upper.starts_with("CAP_") {
-        upper
-    } else {
-        format!("CAP_{upper}")
-    }
-}
-
 /// Reads `spread=LABEL`.
 pub(crate) fn spread(text: &str) -> Result<String> {
     match text.split_once('=') {
@@ -126,12 +109,12 @@ pub(crate) fn network(text: &str) -> Result<NetworkAttachmentConfig> {
         network.target = text.to_owned();
         return Ok(network);
     }
-    for field in words::commas(text)? {
+    for field in commas(text)? {
         match field.split_once('=') {
             Some(("name", value)) => network.target = value.to_owned(),
             Some(("alias", value)) => network.aliases.push(value.to_owned()),
             Some(("driver-opt", value)) => {
-                let (key, value) = label(value);
+                let (key, value) = pair(value);
                 network.driver_opts.insert(key, value);
             }
             Some((key, _)) => return refuse(format!("invalid field key {key} in --network {text}")),
@@ -170,7 +153,6 @@ mod tests {
         assert_eq!(cpus("2").unwrap(), 2_000_000_000);
         assert_eq!(host("a:1.2.3.4").unwrap(), "1.2.3.4 a");
         assert_eq!(host("a:::1").unwrap(), "::1 a");
-        assert_eq!(capability("net_admin"), "CAP_NET_ADMIN");
         assert_eq!(spread("spread=node.labels.rack").unwrap(), "node.labels.rack");
         assert_eq!(ulimit("nofile=10:20").unwrap(), Ulimit { name: "nofile".into(), hard: 20, soft: 10 });
         let net = network("name=foo,alias=x,driver-opt=a=b").unwrap();

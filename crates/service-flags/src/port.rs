@@ -1,9 +1,8 @@
 //! Published ports, in the short and the long form.
 
 use engine_json::PortConfig;
-
-use crate::invalid::{Invalid, Result, refuse};
-use crate::words;
+use flags::text::commas;
+use flags::{Invalid, Result, refuse};
 
 /// The ports of one flag, which may name a range.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ fn parse(text: &str) -> Result<Vec<PortConfig>> {
 fn long(text: &str) -> Result<PortConfig> {
     let mut config =
         PortConfig { protocol: "tcp".into(), publish_mode: "ingress".into(), ..PortConfig::default() };
-    for field in words::commas(text)? {
+    for field in commas(text)? {
         let Some((key, value)) = field.split_once('=') else {
             return refuse(format!("invalid field: {field}"));
         };

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use engine_json::{ContainerSpec, Replicated, ServiceSpec, TaskSpec};
+use flags::text::pair;
+use flags::{Result, refuse};
 use format::{duration, size};
 
 use crate::health::Health;
-use crate::invalid::{Result, refuse};
 use crate::rollout::Rollout;
 use crate::{pairs, words};
 
@@ -171,6 +172,6 @@ impl Scalars {
             driver.name.clone_from(name);
             driver.options.clear();
         }
-        driver.options.extend(self.log_opt.iter().map(|option| pairs::label(option)));
+        driver.options.extend(self.log_opt.iter().map(|text| pair(text)));
     }
 }

@@ -1,6 +1,6 @@
 //! Cutting values of flags into words.
 
-use crate::invalid::{Result, refuse};
+use flags::{Result, refuse};
 
 /// Cuts a command as a shell would: at spaces, with quotes and backslashes.
 pub(crate) fn shell(text: &str) -> Result<Vec<String>> {
@@ -33,20 +33,6 @@ pub(crate) fn shell(text: &str) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// Cuts at commas, except inside double quotes, as Docker does in `key=value,key=value`.
-pub(crate) fn commas(text: &str) -> Result<Vec<String>> {
-    let mut fields = vec![String::new()];
-    let mut is_quoted = false;
-    for c in text.chars() {
-        match c {
-            '"' => is_quoted = !is_quoted,
-            ',' if !is_quoted => fields.push(String::new()),
-            c => fields.last_mut().expect("there is always a field being read").push(c),
-        }
-    }
-    if is_quoted { refuse(format!("unterminated quote in {text:?}")) } else { Ok(fields) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,7 +48,5 @@ mod tests {
         }
         assert!(shell("'a").is_err());
         assert!(shell("a\\").is_err());
-        assert_eq!(commas("a=1,\"b=2,3\",c").unwrap(), ["a=1", "b=2,3", "c"]);
-        assert!(commas("\"a").is_err());
     }
 }

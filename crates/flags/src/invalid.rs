@@ -5,15 +5,17 @@
 #[error("{0}")]
 pub struct Invalid(String);
 
-pub(crate) type Result<T, E = Invalid> = std::result::Result<T, E>;
+/// What reading a flag gives.
+pub type Result<T, E = Invalid> = std::result::Result<T, E>;
 
 impl Invalid {
-    pub(crate) fn because(why: impl Into<String>) -> Self {
+    /// Says why.
+    pub fn because(why: impl Into<String>) -> Self {
         Self(why.into())
     }
 }
 
 /// Refuses a value.
-pub(crate) fn refuse<T>(why: impl Into<String>) -> Result<T> {
+pub fn refuse<T>(why: impl Into<String>) -> Result<T> {
     Err(Invalid::because(why))
 }

@@ -1,23 +1,13 @@
-//! `--mount`.
+//! `--mount`, which containers and services have alike.
 
 use engine_json::{BindOptions, Driver, ImageOptions, Mount, TmpfsOptions, VolumeOptions};
 use format::size;
 
-use crate::Surroundings;
-use crate::invalid::{Invalid, Result, refuse};
 use crate::text::{commas, pair, switch};
-
-/// Completes the path of the host that a mount names.
-pub(crate) fn completed(mount: &Mount, surroundings: Surroundings<'_>) -> Mount {
-    let mut mount = mount.clone();
-    if mount.kind == "bind" {
-        mount.source = surroundings.absolute(&mount.source);
-    }
-    mount
-}
+use crate::{Invalid, Result, refuse};
 
 /// Reads one `--mount`: `type=,source=,target=,…`.
-pub(crate) fn parse(text: &str) -> Result<Mount> {
+pub fn parse(text: &str) -> Result<Mount> {
     let mut mount = Mount { kind: "volume".into(), ..Mount::default() };
     for field in commas(text)? {
         let (key, value) = match field.split_once('=') {
@@ -135,4 +125,40 @@ fn check(mount: &Mount) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_read_as_in_docker() {
+        for (text, json) in [
+            ("target=/c", r#"{"Type":"volume","Target":"/c"}"#),
+            (
+                "type=bind,src=/a,dst=/b,readonly,bind-propagation=rshared",
+                r#"{"Type":"bind","Source":"/a","Target":"/b","ReadOnly":true,"BindOptions":{"Propagation":"rshared"}}"#,
+            ),
+            (
+                "source=v,target=/v,volume-nocopy,volume-label=x=y,volume-driver=local,volume-opt=o=1",
+                r#"{"Type":"volume","Source":"v","Target":"/v","VolumeOptions":{"NoCopy":true,"Labels":{"x":"y"},"DriverConfig":{"Name":"local","Options":{"o":"1"}}}}"#,
+            ),
+            (
+                "type=tmpfs,target=/t,tmpfs-size=10m,tmpfs-mode=1700",
+                r#"{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":10485760,"Mode":960}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&parse(text).unwrap()).unwrap(), json);
+        }
+        for (text, says) in [
+            ("source=v", "target is required"),
+            ("type=bind,source=/a,target=/a,bind-recursive=writable", "requires 'readonly'"),
+            ("target=/a,what=1", "unexpected key 'what'"),
+            ("target=/a,source", "key=value"),
+            ("target=/a,tmpfs-size=1m", "cannot mix"),
+            ("type=tmpfs,target=/a,tmpfs-mode=9", "tmpfs-mode"),
+        ] {
+            assert!(parse(text).unwrap_err().to_string().contains(says), "{text}");
+        }
+    }
 }
