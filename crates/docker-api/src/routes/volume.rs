@@ -84,8 +84,12 @@ async fn import(State(app): State<App>, Name(name): Name, query: Query, body: Bo
 
 /// Finds the node that is named; this host is one of them, and needs no cluster for it.
 async fn place(app: &App, name: String, node: &str) -> Result<VolumeOn, ApiError> {
-    let own = app.engine.membership().node;
-    if node.is_empty() || own.is_some_and(|own| own.to_string() == node) {
+    let membership = app.engine.membership();
+    let own = membership.node;
+    let is_own = own.is_some_and(|own| own.to_string() == node);
+    // A worker knows no other names than its own.
+    let is_own = is_own || membership.control.is_none() && app.engine.info().await.name == node;
+    if node.is_empty() || is_own {
         return Ok(VolumeOn { name, node: None });
     }
     let found = find::node(&app.control()?.current().await?, node)?.id;

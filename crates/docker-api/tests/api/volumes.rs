@@ -120,6 +120,9 @@ async fn volumes_of_other_nodes_are_found_by_the_nodes_names() {
         [format!("export data of {other}, called w1"), format!("import into data {other} 3 onto Anything")]
     );
     let outside = Host::outside(LocalState::Active);
+    outside.engine.has_volume(Volume { name: "data".into(), ..Volume::default() });
+    let own = outside.get("/info").await.json()["Name"].as_str().unwrap().to_owned();
+    assert_eq!(outside.get(&format!("/drover/volumes/data/export?node={own}")).await.status, 200);
     let refused = outside.get("/drover/volumes/data/export?node=w1").await.error();
     assert_eq!(refused.0, 503);
     assert!(refused.1.contains("not a swarm manager"), "{}", refused.1);
