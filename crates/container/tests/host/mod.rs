@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,8 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// One test: what it shows, and how.
-pub type Test = (&'static str, fn(&Host));
+pub type Test = harness::Test<Host>;
 
 /// Lists tests by their paths.
 macro_rules! tests {
@@ -38,33 +36,16 @@ const BUSYBOX: &str = "/bin/busybox";
 
 /// Runs the tests whose names contain one of the arguments, or all, and says which failed.
 pub fn run(tests: &[Test], wanted: impl Iterator<Item = OsString>) -> ExitCode {
-    let wanted = wanted.filter_map(|arg| arg.into_string().ok());
-    let wanted: Vec<String> = wanted.filter(|arg| !arg.starts_with('-')).collect();
-    let mut failed = Vec::new();
     if !nix::unistd::geteuid().is_root() || !Path::new(BUSYBOX).exists() {
         eprintln!("these tests make containers: run them as root, with the package busybox-static installed");
         return ExitCode::FAILURE;
     }
-    for (name, test) in tests {
-        if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
-            continue;
-        }
-        let begin = Instant::now();
-        let passed = catch_unwind(AssertUnwindSafe(|| {
-            let host = Host::new();
-            test(&host);
-            host.close();
-        }));
-        println!("test {name} ... {} ({:?})", if passed.is_ok() { "ok" } else { "FAILED" }, begin.elapsed());
-        if passed.is_err() {
-            failed.push(*name);
-        }
-    }
-    if failed.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("failed: {}", failed.join(", "));
-    ExitCode::FAILURE
+    let wanted: Vec<String> = wanted.filter_map(|arg| arg.into_string().ok()).collect();
+    harness::run(tests, &wanted, |test| {
+        let host = Host::new();
+        test(&host);
+        host.close();
+    })
 }
 
 /// What one test needs; dropping it leaves nothing behind.

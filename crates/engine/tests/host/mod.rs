@@ -22,8 +22,7 @@ use volume::Volumes;
 
 pub use client::{Client, texts};
 
-/// One test: what it shows, and how.
-pub type Test = (&'static str, fn(&Host));
+pub type Test = harness::Test<Host>;
 
 /// Longer than anything here takes on a loaded machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -50,28 +49,12 @@ pub fn run(tests: &[Test]) -> ExitCode {
         return if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
-    let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-') && *arg != APART).collect();
-    let mut failed = Vec::new();
-    for (name, test) in tests {
-        if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
-            continue;
-        }
-        let begin = Instant::now();
-        let passed = catch_unwind(AssertUnwindSafe(|| {
-            let host = Host::new();
-            test(&host);
-            host.close();
-        }));
-        println!("test {name} ... {} ({:?})", if passed.is_ok() { "ok" } else { "FAILED" }, begin.elapsed());
-        if passed.is_err() {
-            failed.push(*name);
-        }
-    }
-    if failed.is_empty() {
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("failed: {}", failed.join(", "));
-    ExitCode::FAILURE
+    let wanted: Vec<String> = args.into_iter().filter(|arg| *arg != APART).collect();
+    harness::run(tests, &wanted, |test| {
+        let host = Host::new();
+        test(&host);
+        host.close();
+    })
 }
 
 /// What one test needs; dropping it leaves nothing behind.

@@ -62,6 +62,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("cli", &["engine-json", "container-json", "format", "service-flags", "client", "container-cli"]),
     ("lab", &[]),
     ("testkit", &["model", "store"]),
+    ("harness", &[]),
     ("xtask", &[]),
     ("drover", ALL),
     ("tests", &[]),
