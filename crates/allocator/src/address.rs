@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use model::{Network, NetworkId, ServiceId, Subnet, Task, TaskState, Timestamp};
-use store::View;
+use model::{Network, NetworkId, ServiceId, Subnet, Task, TaskState};
+use store::{Draft, View};
 
 use crate::attachment;
 
@@ -21,17 +21,20 @@ pub(crate) struct Books {
 /// The addresses of one network.
 ///
 /// The search for a free address begins behind the one that was given out last and goes round, so that freed addresses
-/// are used again last. Which one was last follows from the tasks and services that had addresses, the ended ones
-/// included: it is the highest of the youngest. Only what was removed altogether is forgotten.
+/// are used again last. The network remembers which one that was.
 #[derive(Debug)]
 struct Book {
     subnet: Subnet,
     first: u64,
     last: u64,
-    gateway: u64,
     taken: Vec<u64>,
     taken_count: u64,
-    latest: (Timestamp, u64),
+    /// How many are taken that are nobody's: the gateway's and those the user set aside.
+    reserved_count: u64,
+    /// Where the search goes on.
+    latest: u64,
+    /// What was given out last of what was kept.
+    kept: Option<Ipv4Addr>,
 }
 
 impl Books {
@@ -49,6 +52,22 @@ impl Books {
     pub(crate) fn give_back(&mut self, network: NetworkId, address: Ipv4Addr) {
         if let Some(book) = self.books.get_mut(&network) {
             book.free(address);
+        }
+    }
+
+    /// Notes that an address stays given out.
+    pub(crate) fn keep(&mut self, network: NetworkId, address: Ipv4Addr) {
+        if let Some(book) = self.books.get_mut(&network) {
+            book.kept = Some(address);
+        }
+    }
+
+    /// Writes into networks which address was given out last.
+    pub(crate) fn close(self, draft: &mut Draft) {
+        for (network, book) in self.books {
+            let (Some(last), Some(network)) = (book.kept, draft.view().network(network)) else { continue };
+            let network = Network { last_address: Some(last), ..(**network).clone() };
+            draft.put(network);
         }
     }
 
@@ -88,58 +107,56 @@ impl Book {
         let range =
             pool.and_then(|pool| pool.range).filter(|range| subnet.contains(range.base)).unwrap_or(subnet);
         let offset = |address: Ipv4Addr| u64::from(address.to_bits()) - u64::from(subnet.base.to_bits());
-        let gateway = pool.and_then(|pool| pool.gateway).filter(|gateway| subnet.contains(*gateway));
         // The first address names the subnet and the last is its broadcast.
         let first = offset(range.base).max(1);
         let end = (offset(range.base) + range.size()).min(subnet.size() - 1);
         let last = end.min(first.saturating_add(ADDRESSES_MAX)).saturating_sub(1);
         let words = usize::try_from((last + 1).saturating_sub(first / 64 * 64).div_ceil(64)).ok()?;
-        Some(Self {
+        let given = network.last_address.filter(|address| subnet.contains(*address)).map(offset);
+        let mut book = Self {
             subnet,
             first,
             last,
-            gateway: gateway.map_or(1, offset),
             taken: vec![0; words],
             taken_count: 0,
-            latest: (Timestamp(i64::MIN), first.saturating_sub(1)),
-        })
+            reserved_count: 0,
+            latest: given.unwrap_or(0),
+            kept: None,
+        };
+        let auxiliary = pool.into_iter().flat_map(|pool| pool.auxiliary.values().copied());
+        network.gateway().into_iter().chain(auxiliary).for_each(|address| book.take_out(address));
+        book.reserved_count = book.taken_count;
+        Some(book)
     }
 
-    /// Marks what is held according to the view.
+    /// Takes out what is held according to the view.
     fn read(&mut self, view: &View, network: NetworkId, users: Option<&BTreeSet<ServiceId>>) {
         for service in view.services() {
             for vip in service.endpoint.virtual_ips.iter().filter(|vip| vip.network == network) {
-                self.mark(vip.address, service.meta.created_at, true);
+                self.take_out(vip.address);
             }
         }
-        for task in users.into_iter().flatten().flat_map(|service| view.tasks_of_service(*service)) {
+        let tasks = users.into_iter().flatten().flat_map(|service| view.tasks_of_service(*service));
+        for task in tasks.filter(|task| holds(task)) {
             for held in task.addresses.iter().filter(|held| held.network == network) {
-                self.mark(held.address, task.meta.created_at, holds(task));
+                self.take_out(held.address);
             }
         }
     }
 
+    /// Returns how many addresses there are to give out.
     fn capacity(&self) -> u64 {
-        let addresses = (self.last + 1).saturating_sub(self.first);
-        addresses - u64::from((self.first..=self.last).contains(&self.gateway))
-    }
-
-    fn mark(&mut self, address: Ipv4Addr, since: Timestamp, is_held: bool) {
-        let Some(offset) = self.offset(address) else { return };
-        self.latest = self.latest.max((since, offset));
-        if is_held {
-            self.set(offset);
-        }
+        (self.last + 1).saturating_sub(self.first) - self.reserved_count
     }
 
     fn take(&mut self) -> Option<Ipv4Addr> {
-        if self.taken_count >= self.capacity() {
+        if self.taken_count >= (self.last + 1).saturating_sub(self.first) {
             return None;
         }
-        let after = (self.latest.1 + 1).clamp(self.first, self.last + 1);
+        let after = (self.latest + 1).clamp(self.first, self.last + 1);
         let offset = self.next_free(after, self.last).or_else(|| self.next_free(self.first, after - 1))?;
         self.set(offset);
-        self.latest.1 = offset;
+        self.latest = offset;
         self.subnet.nth(offset)
     }
 
@@ -149,13 +166,19 @@ impl Book {
         while offset <= to {
             if offset.is_multiple_of(64) && self.taken[self.word(offset)] == u64::MAX {
                 offset += 64;
-            } else if self.is_taken(offset) || offset == self.gateway {
+            } else if self.is_taken(offset) {
                 offset += 1;
             } else {
                 return Some(offset);
             }
         }
         None
+    }
+
+    fn take_out(&mut self, address: Ipv4Addr) {
+        if let Some(offset) = self.offset(address) {
+            self.set(offset);
+        }
     }
 
     fn free(&mut self, address: Ipv4Addr) {
@@ -185,6 +208,6 @@ impl Book {
     /// Returns the place of an address that can be given out.
     fn offset(&self, address: Ipv4Addr) -> Option<u64> {
         let offset = u64::from(address.to_bits()).checked_sub(self.subnet.base.to_bits().into())?;
-        ((self.first..=self.last).contains(&offset) && offset != self.gateway).then_some(offset)
+        (self.first..=self.last).contains(&offset).then_some(offset)
     }
 }

@@ -13,6 +13,7 @@ mod port;
 mod service;
 mod task;
 
+use model::NetworkSpec;
 use store::{Draft, Env, Plan, Touched, View};
 
 use crate::address::Books;
@@ -30,5 +31,11 @@ pub fn plan(view: &View, touched: &Touched, env: &mut Env<'_>) -> Plan {
         service::look_again(draft.view(), &mut books, &without_subnet, &mut waiting);
         task::tell(&mut draft, &mut books, &without_subnet, &waiting, left);
     }
+    books.close(&mut draft);
     draft.into_plan()
+}
+
+/// Says why a network that is about to be made would wait for a subnet or an identifier, if it would.
+pub fn check_network(view: &View, spec: &NetworkSpec) -> Result<(), String> {
+    network::check(view, spec)
 }

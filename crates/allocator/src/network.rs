@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use model::{Network, NetworkId, Subnet};
+use model::{Cluster, Network, NetworkId, NetworkSpec, Subnet};
 use store::{Draft, View};
 
 /// The first identifier given out, as in Swarm; those below are for people to choose.
@@ -24,14 +24,16 @@ pub(crate) fn plan(draft: &mut Draft) -> Lacking {
         draft.view().networks().filter(|it| is_waiting(it)).cloned().collect();
     waiting.sort_by_key(|network| (!network.spec.ingress, network.meta.created_at, network.id));
     for network in waiting {
-        match allocate(draft.view(), &network) {
-            Ok(network) => draft.put(network),
-            Err(reason) => {
-                lacking.insert(network.id, format!("network {} {reason}", network.spec.name));
-            }
+        if let Err(reason) = allocate(draft, &network) {
+            lacking.insert(network.id, format!("network {} {reason}", network.spec.name));
         }
     }
     lacking
+}
+
+/// Says why a network that is about to be made could have no subnet or identifier, if it could not.
+pub(crate) fn check(view: &View, spec: &NetworkSpec) -> Result<(), String> {
+    subnet_for(view, spec).and_then(|_| vni_for(view, spec)).map(|_| ())
 }
 
 /// Claims that tasks on the network get addresses of the cluster.
@@ -43,39 +45,86 @@ fn is_waiting(network: &Network) -> bool {
     is_overlay(network) && (network.subnet.is_none() || network.vni.is_none())
 }
 
-fn allocate(view: &View, network: &Network) -> Result<Network, String> {
-    let subnet = network.subnet.map_or_else(|| free_subnet(view, network), Ok)?;
-    let vni = network.vni.map_or_else(|| free_vni(view, network), Ok)?;
-    Ok(Network { subnet: Some(subnet), vni: Some(vni), ..network.clone() })
+fn allocate(draft: &mut Draft, network: &Network) -> Result<(), String> {
+    let cluster = draft.view().cluster().cloned();
+    let mut last =
+        cluster.as_ref().map(|cluster| (cluster.last_subnet, cluster.last_vni)).unwrap_or_default();
+    let subnet = match network.subnet {
+        Some(subnet) => subnet,
+        None => {
+            let found = subnet_for(draft.view(), &network.spec)?;
+            if found.is_cut {
+                last.0 = Some(found.subnet);
+            }
+            found.subnet
+        }
+    };
+    let vni = match network.vni {
+        Some(vni) => vni,
+        None => {
+            let found = vni_for(draft.view(), &network.spec)?;
+            if !found.is_asked {
+                last.1 = Some(found.vni);
+            }
+            found.vni
+        }
+    };
+    draft.put(Network { subnet: Some(subnet), vni: Some(vni), ..network.clone() });
+    if let Some(cluster) = cluster {
+        draft.put(Cluster { last_subnet: last.0, last_vni: last.1, ..(*cluster).clone() });
+    }
+    Ok(())
 }
 
-fn free_subnet(view: &View, network: &Network) -> Result<Subnet, String> {
+/// A free subnet, and whether it was cut from the cluster's pools.
+struct FreeSubnet {
+    subnet: Subnet,
+    is_cut: bool,
+}
+
+fn subnet_for(view: &View, spec: &NetworkSpec) -> Result<FreeSubnet, String> {
     let taken = || view.networks().filter_map(|other| Some((other.subnet?, other)));
-    if let Some(asked) = network.spec.ipam.pools.iter().find_map(|pool| pool.subnet) {
+    if let Some(asked) = spec.ipam.pools.iter().find_map(|pool| pool.subnet) {
         return match taken().find(|(subnet, _)| subnet.overlaps(asked)) {
             Some((subnet, other)) => {
                 Err(format!("cannot have subnet {asked}: network {} has {subnet}", other.spec.name))
             }
-            None => Ok(asked),
+            None => Ok(FreeSubnet { subnet: asked, is_cut: false }),
         };
     }
     let cluster = view.cluster().ok_or("has no subnet: there is no cluster to take one from")?;
     let mut taken: Vec<Subnet> = taken().map(|(subnet, _)| subnet).collect();
     taken.sort();
-    let mut pools = cluster.address_pools.iter();
-    pools.find_map(|pool| first_free(*pool, cluster.subnet_prefix, &taken)).ok_or_else(|| {
+    let subnet = cut(cluster, &taken).ok_or_else(|| {
         let pools: Vec<String> = cluster.address_pools.iter().map(Subnet::to_string).collect();
         let prefix = cluster.subnet_prefix;
         format!("has no subnet: every /{prefix} of the address pool {} is taken", pools.join(", "))
-    })
+    })?;
+    Ok(FreeSubnet { subnet, is_cut: true })
 }
 
-/// Returns the first subnet of this prefix in a pool that meets none of the taken ones, which are ordered.
-fn first_free(pool: Subnet, prefix: u8, taken: &[Subnet]) -> Option<Subnet> {
+/// Cuts a subnet from the pools: behind the one that was cut last, or else the first that is free.
+fn cut(cluster: &Cluster, taken: &[Subnet]) -> Option<Subnet> {
+    let (pools, prefix) = (&cluster.address_pools, cluster.subnet_prefix);
+    let behind = || {
+        let last = cluster.last_subnet?;
+        let at = pools.iter().position(|pool| pool.contains(last.base))?;
+        let rest = first_free(pools[at], prefix, taken, first(last) + last.size());
+        rest.or_else(|| first_of(&pools[at + 1..], prefix, taken))
+    };
+    behind().or_else(|| first_of(pools, prefix, taken))
+}
+
+fn first_of(pools: &[Subnet], prefix: u8, taken: &[Subnet]) -> Option<Subnet> {
+    pools.iter().find_map(|pool| first_free(*pool, prefix, taken, 0))
+}
+
+/// Returns the first subnet of this prefix in a pool, not before `from`, that meets none of the taken ones, which are
+/// ordered.
+fn first_free(pool: Subnet, prefix: u8, taken: &[Subnet], from: u64) -> Option<Subnet> {
     let size = Subnet { base: pool.base, prefix }.size();
-    let first = |subnet: Subnet| u64::from(subnet.base.to_bits());
     let end = first(pool) + pool.size();
-    let mut start = first(pool);
+    let mut start = first(pool).max(from).next_multiple_of(size);
     for held in taken {
         let held_end = first(*held) + held.size();
         if first(*held) >= start + size {
@@ -89,19 +138,31 @@ fn first_free(pool: Subnet, prefix: u8, taken: &[Subnet]) -> Option<Subnet> {
     (start + size <= end).then_some(Subnet { base, prefix })
 }
 
-fn free_vni(view: &View, network: &Network) -> Result<u32, String> {
+fn first(subnet: Subnet) -> u64 {
+    subnet.base.to_bits().into()
+}
+
+/// A free identifier, and whether it is the user's choice.
+struct FreeVni {
+    vni: u32,
+    is_asked: bool,
+}
+
+fn vni_for(view: &View, spec: &NetworkSpec) -> Result<FreeVni, String> {
     let taken: BTreeSet<u32> = view.networks().filter_map(|other| other.vni).collect();
-    if let Some(list) = network.spec.driver_opts.get(VNI_OPTION) {
+    if let Some(list) = spec.driver_opts.get(VNI_OPTION) {
         let chosen = list.split(',').next().and_then(|text| text.trim().parse().ok());
         return match chosen {
             Some(vni) if vni > VNI_MAX => Err(format!("cannot have VXLAN id {vni}: it is above {VNI_MAX}")),
             Some(vni) if taken.contains(&vni) => {
                 Err(format!("cannot have VXLAN id {vni}: another network has it"))
             }
-            Some(vni) => Ok(vni),
+            Some(vni) => Ok(FreeVni { vni, is_asked: true }),
             None => Err(format!("cannot have VXLAN id {list:?}: it is not a number")),
         };
     }
-    let free = (VNI_MIN..=VNI_MAX).find(|vni| !taken.contains(vni));
-    free.ok_or_else(|| format!("has no VXLAN id: all from {VNI_MIN} to {VNI_MAX} are taken"))
+    let last = view.cluster().and_then(|cluster| cluster.last_vni).unwrap_or(VNI_MIN - 1);
+    let free = (last + 1..=VNI_MAX).chain(VNI_MIN..=last).find(|vni| !taken.contains(vni));
+    let vni = free.ok_or_else(|| format!("has no VXLAN id: all from {VNI_MIN} to {VNI_MAX} are taken"))?;
+    Ok(FreeVni { vni, is_asked: false })
 }

@@ -120,6 +120,9 @@ fn take_all(
 fn accept(draft: &mut Draft, service: &Service, endpoint: Endpoint, ports: &mut Ports, books: &mut Books) {
     ports.replace(service, &endpoint.ports);
     let kept = |old: &VirtualIp| endpoint.virtual_ips.iter().any(|vip| vip == old);
+    for new in endpoint.virtual_ips.iter().filter(|vip| !service.endpoint.virtual_ips.contains(vip)) {
+        books.keep(new.network, new.address);
+    }
     for old in service.endpoint.virtual_ips.iter().filter(|old| !kept(old)) {
         books.give_back(old.network, old.address);
     }

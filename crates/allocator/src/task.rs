@@ -25,6 +25,7 @@ pub(crate) fn plan(
     tasks.sort_by_key(|task| (task.service, task.slot, task.id));
     tasks.retain_mut(|task| match addresses(draft.view(), task, books, lacking, waiting) {
         Ok(addresses) => {
+            addresses.iter().for_each(|given| books.keep(given.network, given.address));
             let given = Arc::make_mut(task);
             given.addresses = addresses;
             given.status.state.advance_to(TaskState::Pending);

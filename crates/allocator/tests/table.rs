@@ -59,6 +59,27 @@ mod networks {
     }
 
     #[test]
+    fn freed_subnets_are_used_again_last() {
+        gives(
+            "cluster last=10.0.3.0/24 | net x subnet=10.0.0.0/24 vni=4096 | net a | net b",
+            "net a 10.0.4.0/24 vni 4097 | net b 10.0.5.0/24 vni 4098",
+        );
+        gives(
+            "cluster pool=10.0.0.0/22 last=10.0.3.0/24 | net x subnet=10.0.0.0/24 vni=4096 | net a",
+            "net a 10.0.1.0/24 vni 4097",
+        );
+        gives(
+            "cluster pool=10.0.0.0/23+10.8.0.0/23 last=10.0.1.0/24 | net a | net b | net c",
+            "net a 10.8.0.0/24 vni 4096 | net b 10.8.1.0/24 vni 4097 | net c 10.0.0.0/24 vni 4098",
+        );
+    }
+
+    #[test]
+    fn a_subnet_of_the_users_does_not_move_the_place_where_subnets_are_cut() {
+        gives("net a ask=10.7.0.0/24 | net b", "net a 10.7.0.0/24 vni 4096 | net b 10.0.0.0/24 vni 4097");
+    }
+
+    #[test]
     fn smaller_taken_subnets_are_stepped_over() {
         gives("net x subnet=10.0.0.64/26 vni=4096 | net a", "net a 10.0.1.0/24 vni 4097");
     }
@@ -133,7 +154,7 @@ mod ports {
     fn the_lowest_free_port_is_chosen() {
         gives_with_ingress(
             "old publish=30000:1 allocated has=30000:1 vip=ingress:10.0.0.9 | web publish=80 publish=81",
-            "web 30001:80/tcp 30002:81/tcp ingress 10.0.0.10",
+            "web 30001:80/tcp 30002:81/tcp ingress 10.0.0.2",
         );
     }
 
@@ -184,7 +205,7 @@ mod ports {
                     "one 80:1/tcp ingress 10.0.0.2 | two.1 (port 80/tcp is already published by service one)",
                 ),
                 ("pass 1s", ""),
-                ("remove one", "two 80:2/tcp ingress 10.0.0.2 | two.1 pending 10.0.0.3"),
+                ("remove one", "two 80:2/tcp ingress 10.0.0.3 | two.1 pending 10.0.0.4"),
             ],
         );
     }
@@ -386,22 +407,44 @@ mod tasks {
     #[test]
     fn freed_addresses_are_used_again_last() {
         happens(
-            "node a number=1 | net x subnet=10.0.1.0/24 vni=4097 \
-             | web x3 on=x dnsrr allocated : 1→a running ip=x:10.0.1.2, 2→a failed to-shutdown ip=x:10.0.1.3, 2 new",
-            &[("", "web.2 pending 10.0.1.4")],
+            "node a number=1 | net x subnet=10.0.1.0/24 vni=4097 | web x2 on=x dnsrr : 1 new, 2 new",
+            &[
+                ("", "web endpoint | web.1 pending 10.0.1.2 | web.2 pending 10.0.1.3"),
+                ("web.1 @a running, web.1 failed, web.2 @a failed, remove web", ""),
+                ("service api on=x", "api x 10.0.1.4"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_kept_is_not_remembered() {
+        gives(
+            "net x subnet=10.0.1.0/29 vni=4097 | net y subnet=10.0.2.0/30 vni=4098 last=10.0.2.2 \
+             | a on=y dnsrr allocated : 1 pending ip=y:10.0.2.2 | b on=x on=y dnsrr allocated : 1 new",
+            "b.1 (network y has no free address: the 1 addresses of 10.0.2.0/30 are used up)",
+        );
+    }
+
+    #[test]
+    fn addresses_that_the_user_set_aside_are_never_given() {
+        gives(
+            "net x ask=10.9.0.0/29 aside=10.9.0.2 aside=10.9.0.4 | web x4 on=x dnsrr : 1 new, 2 new, 3 new, 4 new",
+            "net x 10.9.0.0/29 vni 4096 | web endpoint | web.1 pending 10.9.0.3 | web.2 pending 10.9.0.5 \
+             | web.3 pending 10.9.0.6 \
+             | web.4 (network x has no free address: the 3 addresses of 10.9.0.0/29 are used up)",
         );
     }
 
     #[test]
     fn the_search_goes_round_behind_the_address_given_last() {
         gives(
-            "node a number=1 | net x subnet=10.0.1.0/29 vni=4097 | web x3 on=x dnsrr allocated : \
-             1→a running ip=x:10.0.1.2 made=90s, 2→a running ip=x:10.0.1.6 made=50s, 3 new",
+            "node a number=1 | net x subnet=10.0.1.0/29 vni=4097 last=10.0.1.6 | web x3 on=x dnsrr allocated : \
+             1→a running ip=x:10.0.1.2, 2→a running ip=x:10.0.1.6, 3 new",
             "web.3 pending 10.0.1.3",
         );
         gives(
-            "node a number=1 | net x subnet=10.0.1.0/29 vni=4097 | web x3 on=x dnsrr allocated : \
-             1→a running ip=x:10.0.1.6 made=90s, 2→a running ip=x:10.0.1.3 made=50s, 3 new",
+            "node a number=1 | net x subnet=10.0.1.0/29 vni=4097 last=10.0.1.3 | web x3 on=x dnsrr allocated : \
+             1→a running ip=x:10.0.1.6, 2→a running ip=x:10.0.1.3, 3 new",
             "web.3 pending 10.0.1.4",
         );
     }

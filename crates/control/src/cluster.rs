@@ -48,8 +48,18 @@ pub fn found(founding: Founding) -> Vec<Change> {
         ingress,
     } = founding;
     let meta = Meta::default();
-    let cluster =
-        Cluster { id, meta, spec, root_ca, join_tokens, address_pools, subnet_prefix, data_path_port };
+    let cluster = Cluster {
+        id,
+        meta,
+        spec,
+        root_ca,
+        join_tokens,
+        address_pools,
+        subnet_prefix,
+        data_path_port,
+        last_subnet: None,
+        last_vni: None,
+    };
     let ingress = Network {
         id: ingress,
         meta,
@@ -61,6 +71,7 @@ pub fn found(founding: Founding) -> Vec<Change> {
         },
         subnet: None,
         vni: None,
+        last_address: None,
     };
     let node = newcomer(node, Role::Manager, availability);
     let objects: [Object; 3] = [cluster.into(), node.into(), ingress.into()];

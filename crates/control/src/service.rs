@@ -252,6 +252,7 @@ mod tests {
             spec: model::NetworkSpec { name: "ingress".into(), ingress: true, ..Default::default() },
             subnet: None,
             vni: None,
+            last_address: None,
         };
         let service = Service {
             id: ServiceId::from_bits(1),

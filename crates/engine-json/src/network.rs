@@ -200,6 +200,9 @@ pub struct NetworkIpamConfig {
     /// The gateway.
     #[serde(skip_serializing_if = "empty")]
     pub gateway: String,
+    /// Addresses that are never given out, by name.
+    #[serde(skip_serializing_if = "empty")]
+    pub auxiliary_addresses: Labels,
 }
 
 impl Network {
@@ -239,7 +242,8 @@ impl NetworkInspect {
         let state = driver_state(network);
         let config = network.subnet.map(|subnet| {
             let IpamConfig { subnet, range, gateway } = allocated(network, subnet);
-            NetworkIpamConfig { subnet, ip_range: range, gateway }
+            let auxiliary_addresses = ipam.pools.first().map(auxiliary).unwrap_or_default();
+            NetworkIpamConfig { subnet, ip_range: range, gateway, auxiliary_addresses }
         });
         Self {
             name: name.clone(),
@@ -279,6 +283,10 @@ fn ipam_driver(ipam: &model::Ipam) -> String {
     if ipam.driver.is_empty() { "default".into() } else { ipam.driver.clone() }
 }
 
+fn auxiliary(pool: &model::IpamPool) -> Labels {
+    pool.auxiliary.iter().map(|(name, address)| (name.clone(), address.to_string())).collect()
+}
+
 fn allocated(network: &model::Network, subnet: Subnet) -> IpamConfig {
     let asked = network.spec.ipam.pools.first().cloned().unwrap_or_default();
     let gateway = asked.gateway.or_else(|| subnet.nth(1));
@@ -313,7 +321,7 @@ impl From<&model::NetworkSpec> for NetworkSpec {
 }
 
 impl From<&model::IpamPool> for IpamConfig {
-    fn from(model::IpamPool { subnet, range, gateway }: &model::IpamPool) -> Self {
+    fn from(model::IpamPool { subnet, range, gateway, auxiliary: _ }: &model::IpamPool) -> Self {
         Self {
             subnet: subnet.map(|subnet| subnet.to_string()).unwrap_or_default(),
             range: range.map(|range| range.to_string()).unwrap_or_default(),
@@ -325,7 +333,8 @@ impl From<&model::IpamPool> for IpamConfig {
 impl TryFrom<NetworkIpamConfig> for model::IpamPool {
     type Error = Invalid;
 
-    fn try_from(NetworkIpamConfig { subnet, ip_range, gateway }: NetworkIpamConfig) -> Result<Self, Invalid> {
+    fn try_from(config: NetworkIpamConfig) -> Result<Self, Invalid> {
+        let NetworkIpamConfig { subnet, ip_range, gateway, auxiliary_addresses } = config;
         let read = |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<Subnet>().map(Some) };
         let gateway = match gateway.as_str() {
             "" => None,
@@ -333,6 +342,16 @@ impl TryFrom<NetworkIpamConfig> for model::IpamPool {
                 text.parse().map_err(|_| Invalid::because(format!("invalid gateway address {text:?}")))?,
             ),
         };
-        Ok(Self { subnet: read(&subnet)?, range: read(&ip_range)?, gateway })
+        let auxiliary = auxiliary_addresses.into_iter().map(|(name, text)| {
+            let address = text.parse();
+            let refuse = |_| Invalid::because(format!("invalid auxiliary address {name}: {text:?}"));
+            Ok((name.clone(), address.map_err(refuse)?))
+        });
+        Ok(Self {
+            subnet: read(&subnet)?,
+            range: read(&ip_range)?,
+            gateway,
+            auxiliary: auxiliary.collect::<Result<_, Invalid>>()?,
+        })
     }
 }

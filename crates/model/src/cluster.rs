@@ -23,6 +23,11 @@ pub struct Cluster {
     pub subnet_prefix: u8,
     /// The UDP port of VXLAN. Written by: `control`.
     pub data_path_port: u16,
+    /// The subnet cut from the pools last; the next one is cut behind it, so that freed ones are used again last.
+    /// Written by: `allocator`.
+    pub last_subnet: Option<Subnet>,
+    /// The VXLAN network identifier given out last, kept for the same reason. Written by: `allocator`.
+    pub last_vni: Option<u32>,
 }
 
 /// Settings of a cluster.

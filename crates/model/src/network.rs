@@ -1,5 +1,6 @@
 //! A network of the cluster.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -19,6 +20,18 @@ pub struct Network {
     pub subnet: Option<Subnet>,
     /// Its VXLAN network identifier, once allocated. Written by: `allocator`.
     pub vni: Option<u32>,
+    /// The address given out last: the search for a free one goes on behind it, so that freed ones are used again
+    /// last. Written by: `allocator`.
+    pub last_address: Option<Ipv4Addr>,
+}
+
+impl Network {
+    /// Returns the gateway's address, once the network has a subnet: the user's, or the first one.
+    pub fn gateway(&self) -> Option<Ipv4Addr> {
+        let subnet = self.subnet?;
+        let asked = self.spec.ipam.pools.first().and_then(|pool| pool.gateway);
+        asked.filter(|gateway| subnet.contains(*gateway)).or_else(|| subnet.nth(1))
+    }
 }
 
 /// What a user asks of a network.
@@ -62,6 +75,8 @@ pub struct IpamPool {
     pub range: Option<Subnet>,
     /// The gateway's address.
     pub gateway: Option<Ipv4Addr>,
+    /// Addresses that are never given out, by name.
+    pub auxiliary: BTreeMap<String, Ipv4Addr>,
 }
 
 /// An IPv4 subnet.

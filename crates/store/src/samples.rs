@@ -20,6 +20,8 @@ pub(crate) fn cluster(id: u128) -> Cluster {
         address_pools: Vec::new(),
         subnet_prefix: 24,
         data_path_port: 4789,
+        last_subnet: None,
+        last_vni: None,
     }
 }
 
@@ -112,6 +114,7 @@ pub(crate) fn network(id: u128, name: &str) -> Network {
         spec: NetworkSpec { name: name.into(), ..NetworkSpec::default() },
         subnet: None,
         vni: None,
+        last_address: None,
     }
 }
 

@@ -31,8 +31,15 @@ impl Names<'_> {
             Difference::Changed { before: Object::Node(_), after: Object::Node(after) } => {
                 Some(format!("node {} #{}", node_name(after), after.number.unwrap_or(0)))
             }
-            Difference::Changed { before: Object::Network(_), after: Object::Network(after) } => {
-                Some(network_line(after))
+            // What only tells the allocator where to go on shows in what it gives out.
+            Difference::Changed { before: Object::Cluster(before), after: Object::Cluster(after) }
+                if before.spec == after.spec =>
+            {
+                None
+            }
+            Difference::Changed { before: Object::Network(before), after: Object::Network(after) } => {
+                let line = network_line(after);
+                (line != network_line(before)).then_some(line)
             }
             Difference::Changed { before: Object::Service(before), after: Object::Service(after) } => {
                 self.changed_service(before, after)

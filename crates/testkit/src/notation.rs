@@ -5,7 +5,7 @@
 //! ```text
 //! cluster history=2 pool=10.0.0.0/16 prefix=24
 //! node a cpu=4 mem=2gb gpu=2 drain down manager arch=aarch64 os=linux label.rack=r1 engine.disk=ssd number=3 blank
-//! net back subnet=10.0.5.0/24 vni=4097 internal driver=bridge ask=10.9.0.0/24 range=10.9.0.8/29
+//! net back subnet=10.0.5.0/24 vni=4097 last=10.0.5.9 internal driver=bridge ask=10.9.0.0/24 range=10.9.0.8/29
 //! ingress subnet=10.0.0.0/24 vni=4096
 //! web x2 v2 publish=80:8080 host=80:80 on=back where=node.role==worker … : 1→a running, 2 pending to-ready v1 3s
 //! gone web … : 1→a running          the same, without the service itself
@@ -79,8 +79,9 @@ impl Reader {
         for word in words.split_whitespace() {
             match pair(word) {
                 ("history", limit) => cluster.spec.task_history_limit = number(limit),
-                ("pool", pool) => cluster.address_pools = vec![subnet(pool)],
+                ("pool", pools) => cluster.address_pools = pools.split('+').map(subnet).collect(),
                 ("prefix", length) => cluster.subnet_prefix = number(length),
+                ("last", text) => cluster.last_subnet = Some(subnet(text)),
                 _ => panic!("cluster: {word}"),
             }
         }
@@ -123,6 +124,8 @@ fn default_cluster() -> Cluster {
         address_pools: vec![subnet("10.0.0.0/8")],
         subnet_prefix: 24,
         data_path_port: 4789,
+        last_subnet: None,
+        last_vni: None,
     }
 }
 
@@ -190,7 +193,7 @@ fn network(words: &str, ingress: bool) -> Network {
     let name = words.next().expect("a network has a name");
     let spec = NetworkSpec { name: name.into(), driver: "overlay".into(), ingress, ..NetworkSpec::default() };
     let id = NetworkId::from_bits(bits_of(name));
-    let mut network = Network { id, meta: old_meta(), spec, subnet: None, vni: None };
+    let mut network = Network { id, meta: old_meta(), spec, subnet: None, vni: None, last_address: None };
     let mut pool = IpamPool::default();
     for word in words {
         match pair(word) {
@@ -199,6 +202,8 @@ fn network(words: &str, ingress: bool) -> Network {
             ("driver", driver) => network.spec.driver = driver.into(),
             ("internal", _) => network.spec.internal = true,
             ("ask", text) => pool.subnet = Some(subnet(text)),
+            ("last", text) => network.last_address = Some(text.parse().expect(text)),
+            ("aside", text) => drop(pool.auxiliary.insert(text.into(), text.parse().expect(text))),
             ("range", text) => pool.range = Some(subnet(text)),
             ("gateway", text) => pool.gateway = Some(text.parse().expect(text)),
             (key, value) if key.starts_with("opt.") => {

@@ -90,11 +90,11 @@ fn log_driver() -> impl Strategy<Value = LogDriver> {
 
 fn cluster() -> BoxedStrategy<Cluster> {
     let secrets = (text(), text(), text(), text());
-    let pools = (vec(subnet(), 0..3), any::<u8>(), any::<u16>());
+    let pools = (vec(subnet(), 0..3), any::<u8>(), any::<u16>(), maybe(subnet()), any::<Option<u32>>());
     (cluster_id(), meta(), cluster_spec(), secrets, pools)
         .prop_map(|(id, meta, spec, secrets, pools)| {
             let (certificate_pem, key_pem, worker, manager) = secrets;
-            let (address_pools, subnet_prefix, data_path_port) = pools;
+            let (address_pools, subnet_prefix, data_path_port, last_subnet, last_vni) = pools;
             Cluster {
                 id,
                 meta,
@@ -104,6 +104,8 @@ fn cluster() -> BoxedStrategy<Cluster> {
                 address_pools,
                 subnet_prefix,
                 data_path_port,
+                last_subnet,
+                last_vni,
             }
         })
         .boxed()
@@ -506,8 +508,9 @@ pub(crate) fn task() -> BoxedStrategy<Task> {
 }
 
 fn network() -> BoxedStrategy<Network> {
-    let pool = (maybe(subnet()), maybe(subnet()), maybe(address()))
-        .prop_map(|(subnet, range, gateway)| IpamPool { subnet, range, gateway });
+    let auxiliary = prop::collection::btree_map(text(), address(), 0..3);
+    let pool = (maybe(subnet()), maybe(subnet()), maybe(address()), auxiliary)
+        .prop_map(|(subnet, range, gateway, auxiliary)| IpamPool { subnet, range, gateway, auxiliary });
     let ipam = (text(), labels(), vec(pool, 0..3)).prop_map(|(driver, options, pools)| Ipam {
         driver,
         options,
@@ -525,8 +528,15 @@ fn network() -> BoxedStrategy<Network> {
             ipam,
         },
     );
-    (network_id(), meta(), spec, maybe(subnet()), any::<Option<u32>>())
-        .prop_map(|(id, meta, spec, subnet, vni)| Network { id, meta, spec, subnet, vni })
+    (network_id(), meta(), spec, maybe(subnet()), any::<Option<u32>>(), maybe(address()))
+        .prop_map(|(id, meta, spec, subnet, vni, last_address)| Network {
+            id,
+            meta,
+            spec,
+            subnet,
+            vni,
+            last_address,
+        })
         .boxed()
 }
 

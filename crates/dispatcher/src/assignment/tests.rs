@@ -238,7 +238,8 @@ fn happen(view: &mut View, wish: &Wish) {
                 ..model::NetworkSpec::default()
             };
             let subnet = has_numbers.then(|| "10.0.0.0/24".parse().unwrap());
-            let network = model::Network { id, meta: model::Meta::default(), spec, subnet, vni: Some(4096) };
+            let meta = model::Meta::default();
+            let network = model::Network { id, meta, spec, subnet, vni: Some(4096), last_address: None };
             (store::Key::Network(id), network.into())
         }
         Wish::Service { at, port, .. } => {

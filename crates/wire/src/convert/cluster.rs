@@ -7,8 +7,18 @@ use crate::{Error, pb};
 
 impl From<&Cluster> for pb::Cluster {
     fn from(cluster: &Cluster) -> Self {
-        let Cluster { id, meta, spec, root_ca, join_tokens, address_pools, subnet_prefix, data_path_port } =
-            cluster;
+        let Cluster {
+            id,
+            meta,
+            spec,
+            root_ca,
+            join_tokens,
+            address_pools,
+            subnet_prefix,
+            data_path_port,
+            last_subnet,
+            last_vni,
+        } = cluster;
         Self {
             id: Some((*id).into()),
             meta: Some(meta.into()),
@@ -18,6 +28,8 @@ impl From<&Cluster> for pb::Cluster {
             address_pools: all(address_pools),
             subnet_prefix: (*subnet_prefix).into(),
             data_path_port: (*data_path_port).into(),
+            last_subnet: maybe(last_subnet),
+            last_vni: *last_vni,
         }
     }
 }
@@ -35,6 +47,8 @@ impl TryFrom<pb::Cluster> for Cluster {
             address_pools,
             subnet_prefix,
             data_path_port,
+            last_subnet,
+            last_vni,
         } = cluster;
         Ok(Self {
             id: nested(id, "id")?,
@@ -45,6 +59,8 @@ impl TryFrom<pb::Cluster> for Cluster {
             address_pools: each(address_pools, "address_pools")?,
             subnet_prefix: number(subnet_prefix, "subnet_prefix")?,
             data_path_port: number(data_path_port, "data_path_port")?,
+            last_subnet: optional(last_subnet, "last_subnet")?,
+            last_vni,
         })
     }
 }

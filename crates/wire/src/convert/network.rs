@@ -9,13 +9,14 @@ use crate::{Error, pb};
 
 impl From<&Network> for pb::Network {
     fn from(network: &Network) -> Self {
-        let Network { id, meta, spec, subnet, vni } = network;
+        let Network { id, meta, spec, subnet, vni, last_address } = network;
         Self {
             id: Some((*id).into()),
             meta: Some(meta.into()),
             spec: Some(spec.into()),
             subnet: maybe(subnet),
             vni: *vni,
+            last_address: last_address.map(Ipv4Addr::to_bits),
         }
     }
 }
@@ -24,13 +25,14 @@ impl TryFrom<pb::Network> for Network {
     type Error = Error;
 
     fn try_from(network: pb::Network) -> Result<Self, Error> {
-        let pb::Network { id, meta, spec, subnet, vni } = network;
+        let pb::Network { id, meta, spec, subnet, vni, last_address } = network;
         Ok(Self {
             id: nested(id, "id")?,
             meta: nested(meta, "meta")?,
             spec: nested(spec, "spec")?,
             subnet: optional(subnet, "subnet")?,
             vni,
+            last_address: last_address.map(Ipv4Addr::from_bits),
         })
     }
 }
@@ -87,8 +89,13 @@ impl TryFrom<pb::Ipam> for Ipam {
 
 impl From<&IpamPool> for pb::IpamPool {
     fn from(pool: &IpamPool) -> Self {
-        let IpamPool { subnet, range, gateway } = pool;
-        Self { subnet: maybe(subnet), range: maybe(range), gateway: gateway.map(Ipv4Addr::to_bits) }
+        let IpamPool { subnet, range, gateway, auxiliary } = pool;
+        Self {
+            subnet: maybe(subnet),
+            range: maybe(range),
+            gateway: gateway.map(Ipv4Addr::to_bits),
+            auxiliary: auxiliary.iter().map(|(name, address)| (name.clone(), address.to_bits())).collect(),
+        }
     }
 }
 
@@ -96,11 +103,12 @@ impl TryFrom<pb::IpamPool> for IpamPool {
     type Error = Error;
 
     fn try_from(pool: pb::IpamPool) -> Result<Self, Error> {
-        let pb::IpamPool { subnet, range, gateway } = pool;
+        let pb::IpamPool { subnet, range, gateway, auxiliary } = pool;
         Ok(Self {
             subnet: optional(subnet, "subnet")?,
             range: optional(range, "range")?,
             gateway: gateway.map(Ipv4Addr::from_bits),
+            auxiliary: auxiliary.into_iter().map(|(name, bits)| (name, Ipv4Addr::from_bits(bits))).collect(),
         })
     }
 }
