@@ -1,5 +1,6 @@
 //! What Docker takes for what a client leaves open, and shows from then on.
 
+use container::{MASKED_PATHS, READ_ONLY_PATHS};
 use container_json::{Config, HostConfig};
 
 use crate::Error;
@@ -47,6 +48,16 @@ pub fn host_config(mut config: HostConfig) -> HostConfig {
     config
 }
 
+/// Writes out which paths are hidden and which can only be read, where the client leaves that open.
+pub fn paths(mut config: HostConfig) -> HostConfig {
+    let list = |paths: &[&str]| Some(paths.iter().map(|path| (*path).to_owned()).collect());
+    if !config.privileged {
+        config.masked_paths = config.masked_paths.or_else(|| list(MASKED_PATHS));
+        config.readonly_paths = config.readonly_paths.or_else(|| list(READ_ONLY_PATHS));
+    }
+    config
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +72,15 @@ mod tests {
         assert_eq!((shown.network_mode.as_str(), shown.ipc_mode.as_str()), ("bridge", "private"));
         assert_eq!((shown.log_config.kind.as_str(), shown.restart_policy.name.as_str()), ("json-file", "no"));
         assert_eq!((shown.shm_size, shown.resources.memory_swap), (SHM_BYTES, 128 << 20));
+    }
+
+    #[test]
+    fn privileged_containers_see_everything() {
+        let privileged = HostConfig { privileged: true, ..HostConfig::default() };
+        let unmasked = HostConfig { masked_paths: Some(Vec::new()), ..HostConfig::default() };
+
+        assert_eq!(paths(privileged).masked_paths, None);
+        assert_eq!(paths(unmasked).masked_paths, Some(Vec::new()));
+        assert!(paths(HostConfig::default()).readonly_paths.is_some());
     }
 }

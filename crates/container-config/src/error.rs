@@ -6,6 +6,9 @@ pub enum Error {
     /// The request is wrong in itself.
     #[error("{0}")]
     Invalid(String),
+    /// What is set already forbids it.
+    #[error("{0}")]
+    Conflict(String),
     /// It names something that does not exist.
     #[error("{0}")]
     NotFound(String),
@@ -16,6 +19,10 @@ impl Error {
         Error::Invalid(text.into())
     }
 
+    pub(crate) fn conflict(text: impl Into<String>) -> Error {
+        Error::Conflict(text.into())
+    }
+
     pub(crate) fn not_found(text: impl Into<String>) -> Error {
         Error::NotFound(text.into())
     }
@@ -23,7 +30,7 @@ impl Error {
     /// Returns the words.
     pub fn text(&self) -> &str {
         match self {
-            Error::Invalid(text) | Error::NotFound(text) => text,
+            Error::Invalid(text) | Error::Conflict(text) | Error::NotFound(text) => text,
         }
     }
 }

@@ -129,8 +129,8 @@ pub struct Found {
 
 /// Tells whether a container starts together with the daemon.
 ///
-/// One that failed while no daemon was there is restarted as if one had been; one that people stopped stays stopped, except
-/// under `always`.
+/// One that failed while no daemon was there is restarted as if one had been; one that people stopped stays stopped,
+/// except under `always`.
 pub fn starts_with_daemon(policy: Policy, found: &Found) -> bool {
     let may = match policy {
         Policy::No => false,

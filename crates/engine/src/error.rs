@@ -82,6 +82,7 @@ impl From<container_config::Error> for Error {
     fn from(error: container_config::Error) -> Error {
         let kind = match &error {
             container_config::Error::Invalid(_) => Kind::Invalid,
+            container_config::Error::Conflict(_) => Kind::Conflict,
             container_config::Error::NotFound(_) => Kind::NotFound,
         };
         Error::new(kind, error.text())

@@ -3,13 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use container::{MASKED_PATHS, READ_ONLY_PATHS};
 use container_config::check::NetworkMode;
 use container_config::mounts::{Mount, Source};
-use container_config::{ports, spec};
+use container_config::{complete, ports, spec};
 use container_json::{
-    EndpointSettings, GraphDriver, HostConfig, Inspect, MountPoint, NetworkSettings, Summary,
-    SummaryHostConfig, SummaryNetworks,
+    EndpointSettings, GraphDriver, Inspect, MountPoint, NetworkSettings, Summary, SummaryHostConfig,
+    SummaryNetworks,
 };
 use image::InUse;
 use network::Attached;
@@ -117,7 +116,7 @@ impl Engine {
             size_root_fs: measured.map(|measured| measured.whole),
             mounts: record.mounts.iter().filter_map(|mount| self.mount_point(&record, mount)).collect(),
             network_settings: self.network_settings(&record, attached.as_ref(), state.running),
-            host_config: shown_host_config(record.host_config),
+            host_config: complete::paths(record.host_config),
             config: record.config,
             state,
             id: record.id,
@@ -248,16 +247,6 @@ impl Engine {
     }
 }
 
-/// Writes out what holds where nothing is said.
-fn shown_host_config(mut config: HostConfig) -> HostConfig {
-    let list = |paths: &[&str]| Some(paths.iter().map(|path| (*path).to_owned()).collect());
-    if !config.privileged {
-        config.masked_paths = config.masked_paths.or_else(|| list(MASKED_PATHS));
-        config.readonly_paths = config.readonly_paths.or_else(|| list(READ_ONLY_PATHS));
-    }
-    config
-}
-
 /// Writes a command as lists show it.
 fn command_line(args: &[String]) -> String {
     let quoted = args
@@ -276,15 +265,5 @@ mod tests {
         let args = ["sh", "-c", "echo hello", "x"].map(str::to_owned);
 
         assert_eq!(command_line(&args), "sh -c 'echo hello' x");
-    }
-
-    #[test]
-    fn privileged_containers_see_everything() {
-        let privileged = HostConfig { privileged: true, ..HostConfig::default() };
-        let unmasked = HostConfig { masked_paths: Some(Vec::new()), ..HostConfig::default() };
-
-        assert_eq!(shown_host_config(privileged).masked_paths, None);
-        assert_eq!(shown_host_config(unmasked).masked_paths, Some(Vec::new()));
-        assert!(shown_host_config(HostConfig::default()).readonly_paths.is_some());
     }
 }
