@@ -2,6 +2,7 @@
 
 use httparse::Header;
 
+use crate::FIELDS_MAX;
 use crate::refusal::Refusal;
 
 /// Is what a field means to a proxy.
@@ -23,7 +24,7 @@ pub(crate) enum Meaning {
     EndToEnd,
 }
 
-pub(crate) fn meaning(name: &str) -> Meaning {
+fn meaning(name: &str) -> Meaning {
     // By length first: most fields are told apart from all of these by that alone.
     let candidates: &[(&str, Meaning)] = match name.len() {
         2 => &[("te", Meaning::HopByHop)],
@@ -43,6 +44,45 @@ pub(crate) fn meaning(name: &str) -> Meaning {
     };
     let found = candidates.iter().find(|(candidate, _)| name.eq_ignore_ascii_case(candidate));
     found.map_or(Meaning::EndToEnd, |(_, meaning)| *meaning)
+}
+
+/// Is what each field of a head means, found once.
+pub(crate) struct Meanings {
+    each: [Meaning; FIELDS_MAX],
+    /// One of these is there: most requests have none of what proxies add.
+    has_forwarded: bool,
+}
+
+impl Meanings {
+    pub(crate) fn of(headers: &[Header<'_>]) -> Meanings {
+        let mut meanings = Meanings { each: [Meaning::EndToEnd; FIELDS_MAX], has_forwarded: false };
+        for (header, place) in headers.iter().zip(&mut meanings.each) {
+            *place = meaning(header.name);
+            meanings.has_forwarded |= matches!(
+                *place,
+                Meaning::Forwarded | Meaning::ForwardedFor | Meaning::ForwardedHost | Meaning::ForwardedProto
+            );
+        }
+        meanings
+    }
+
+    /// Pairs fields with what they mean.
+    pub(crate) fn with<'a, 'h>(
+        &'a self,
+        headers: &'a [Header<'h>],
+    ) -> impl Iterator<Item = (Meaning, &'a Header<'h>)> {
+        self.each.iter().copied().zip(headers)
+    }
+
+    /// Returns the values of fields that proxies add.
+    pub(crate) fn forwarded<'a>(
+        &'a self,
+        headers: &'a [Header<'_>],
+        wanted: Meaning,
+    ) -> impl Iterator<Item = &'a [u8]> {
+        let headers = if self.has_forwarded { headers } else { &[] };
+        self.with(headers).filter(move |(meaning, _)| *meaning == wanted).map(|(_, header)| header.value)
+    }
 }
 
 /// Is what the `Connection` fields of a head ask for.

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use httparse::{Header, Status};
 
 use crate::body::{Body, Chunking};
-use crate::fields::{Length, Meaning, Options, has_bare_line_feed, is_named, items, meaning, write};
+use crate::fields::{Length, Meaning, Meanings, Options, has_bare_line_feed, is_named, items, write};
 use crate::forwarded::{Caller, write_forwarded};
 use crate::{FIELDS_MAX, Refusal};
 
@@ -55,7 +55,8 @@ pub fn read_request(input: &[u8], caller: &Caller, out: &mut Vec<u8>) -> Result<
     };
     let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
     let headers = &*parsed.headers;
-    let facts = Facts::of(headers, version)?;
+    let meanings = Meanings::of(headers);
+    let facts = Facts::of(headers, &meanings, version)?;
     let target = Target::of(method, target)?;
     let host = target.host.map_or(facts.host, |host| Some(host.as_bytes())).unwrap_or_default();
     if !is_host(host) {
@@ -67,8 +68,8 @@ pub fn read_request(input: &[u8], caller: &Caller, out: &mut Vec<u8>) -> Result<
     target.write(method, out);
     // Also without a value: HTTP/1.1 demands it.
     write("Host", host, out);
-    write_fields(headers, &facts, version, out);
-    write_forwarded(caller, host, headers, out);
+    write_fields(headers, &meanings, &facts, version, out);
+    write_forwarded(caller, host, headers, &meanings, out);
     if let Some(protocol) = facts.upgrade.filter(|_| offers_upgrade) {
         out.extend_from_slice(b"Connection: upgrade\r\n");
         write("Upgrade", protocol, out);
@@ -110,11 +111,11 @@ struct Facts<'h> {
 }
 
 impl<'h> Facts<'h> {
-    fn of(headers: &[Header<'h>], version: Version) -> Result<Facts<'h>, Refusal> {
+    fn of(headers: &[Header<'h>], meanings: &Meanings, version: Version) -> Result<Facts<'h>, Refusal> {
         let mut facts =
             Facts { length: Length::default(), options: Options::default(), host: None, upgrade: None };
-        for header in headers {
-            match meaning(header.name) {
+        for (meaning, header) in meanings.with(headers) {
+            match meaning {
                 Meaning::ContentLength => facts.length.add_bytes(header.value)?,
                 Meaning::TransferEncoding if version == Version::Http10 => {
                     return Err(Refusal::Bad("HTTP/1.0 has no Transfer-Encoding"));
@@ -188,9 +189,15 @@ pub fn is_host(host: &[u8]) -> bool {
     host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
 }
 
-fn write_fields(headers: &[Header<'_>], facts: &Facts<'_>, version: Version, out: &mut Vec<u8>) {
-    for header in headers {
-        let goes_on = match meaning(header.name) {
+fn write_fields(
+    headers: &[Header<'_>],
+    meanings: &Meanings,
+    facts: &Facts<'_>,
+    version: Version,
+    out: &mut Vec<u8>,
+) {
+    for (meaning, header) in meanings.with(headers) {
+        let goes_on = match meaning {
             // Written elsewhere, or for this connection only.
             Meaning::Connection
             | Meaning::Host

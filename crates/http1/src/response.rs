@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use httparse::{Header, Status};
 
 use crate::body::{Body, Chunking};
-use crate::fields::{Length, Meaning, Options, has_bare_line_feed, is_named, meaning, write};
+use crate::fields::{Length, Meaning, Meanings, Options, has_bare_line_feed, is_named, write};
 use crate::refusal::BadResponse;
 use crate::request::Version;
 use crate::{FIELDS_MAX, Refusal};
@@ -70,7 +70,8 @@ pub fn read_response(
     }
     let (Some(status), Some(minor)) = (parsed.code, parsed.version) else { return Ok(None) };
     let headers = &*parsed.headers;
-    let facts = Facts::of(headers)?;
+    let meanings = Meanings::of(headers);
+    let facts = Facts::of(headers, &meanings)?;
     check_status(status, reply)?;
     let body = facts.body(status, reply);
     let is_final = status >= 200;
@@ -89,7 +90,7 @@ pub fn read_response(
     out.extend_from_slice(parsed.reason.unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     let is_chunked = facts.length.is_chunked && is_final && status != 204 && reply.version == Version::Http11;
-    write_fields(headers, &facts, is_chunked, status, out);
+    write_fields(headers, &meanings, &facts, is_chunked, status, out);
     if is_final && !keeps_client {
         out.extend_from_slice(b"Connection: close\r\n");
     } else if is_final && reply.version == Version::Http10 {
@@ -114,10 +115,10 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(headers: &[Header<'_>]) -> Result<Facts, BadResponse> {
+    fn of(headers: &[Header<'_>], meanings: &Meanings) -> Result<Facts, BadResponse> {
         let mut facts = Facts { length: Length::default(), options: Options::default() };
-        for header in headers {
-            let taken = match meaning(header.name) {
+        for (meaning, header) in meanings.with(headers) {
+            let taken = match meaning {
                 Meaning::ContentLength => facts.length.add_bytes(header.value),
                 Meaning::TransferEncoding => facts.length.add_coding(header.value),
                 Meaning::Connection => {
@@ -162,9 +163,16 @@ impl Facts {
     }
 }
 
-fn write_fields(headers: &[Header<'_>], facts: &Facts, is_chunked: bool, status: u16, out: &mut Vec<u8>) {
-    for header in headers {
-        let goes_on = match meaning(header.name) {
+fn write_fields(
+    headers: &[Header<'_>],
+    meanings: &Meanings,
+    facts: &Facts,
+    is_chunked: bool,
+    status: u16,
+    out: &mut Vec<u8>,
+) {
+    for (meaning, header) in meanings.with(headers) {
+        let goes_on = match meaning {
             Meaning::Connection | Meaning::HopByHop => false,
             Meaning::Upgrade => status == 101,
             Meaning::TransferEncoding => is_chunked,

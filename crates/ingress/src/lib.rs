@@ -16,6 +16,7 @@ mod apply;
 mod backend;
 mod choose;
 mod chunk;
+mod clock;
 mod counters;
 mod datagram;
 mod http;

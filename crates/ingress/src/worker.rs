@@ -16,7 +16,7 @@ use tokio::task::JoinHandle as Task;
 use crate::listen::Listener;
 use crate::port::{Key, Port, Visit};
 use crate::reach::Patience;
-use crate::{AppProtocol, datagram, http, stream};
+use crate::{AppProtocol, clock, datagram, http, stream};
 
 /// How often connections that wait for requests are looked through.
 const TRIM: Duration = Duration::from_secs(1);
@@ -54,6 +54,15 @@ pub(crate) struct Manners {
 
 /// Counts as being served while it lives.
 pub(crate) struct Busy(Arc<Manners>);
+
+/// Is room for one connection, which is free again when this is dropped.
+struct Room(Arc<Manners>);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.room.add_permits(1);
+    }
+}
 
 impl Manners {
     pub(crate) fn new(
@@ -132,8 +141,9 @@ impl Worker {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (report, prepared) = std::sync::mpsc::channel();
         let run = move || {
-            let runtime =
-                prepare().and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
+            // Without what looks after processes and signals in every turn.
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = prepare().and_then(|()| builder.enable_io().enable_time().build());
             match runtime {
                 Ok(runtime) => {
                     let _ = report.send(Ok(()));
@@ -164,6 +174,14 @@ impl Loop {
 
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
         let mut trim = tokio::time::interval(TRIM);
+        // It ends with the runtime.
+        tokio::spawn(async {
+            let mut tick = tokio::time::interval(clock::TICK);
+            loop {
+                tick.tick().await;
+                clock::tick();
+            }
+        });
         loop {
             let command = tokio::select! {
                 command = inbox.recv() => command,
@@ -240,12 +258,8 @@ async fn accept(listener: TcpListener, port: Arc<Port>, manners: Arc<Manners>, o
         match listener.accept().await {
             Ok((client, address)) => {
                 room.forget();
-                let (visit, open, manners) = (port.visit(), open.clone(), manners.clone());
-                tokio::spawn(async move {
-                    serve(client, address, visit, &manners).await;
-                    manners.room.add_permits(1);
-                    drop(open);
-                });
+                let held = (Room(manners.clone()), open.clone());
+                begin(client, address, port.visit(), held);
             }
             // The client gave up before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -257,15 +271,23 @@ async fn accept(listener: TcpListener, port: Arc<Port>, manners: Arc<Manners>, o
     }
 }
 
-async fn serve(client: TcpStream, address: SocketAddr, visit: Visit, manners: &Arc<Manners>) {
+/// Serves a client in a task of its own, which is as large as what the port carries needs.
+fn begin(client: TcpStream, address: SocketAddr, visit: Visit, held: (Room, watch::Receiver<()>)) {
     let carries = visit.port().plan().carries;
     match carries {
-        AppProtocol::Bytes | AppProtocol::Announced(_) => {
+        AppProtocol::Bytes | AppProtocol::Announced(_) => tokio::spawn(async move {
+            let (Room(manners), _) = &held;
             let _busy = manners.begin();
             stream::serve(client, visit, carries, &manners.patience).await;
+        }),
+        AppProtocol::Http => {
+            let mut session = http::Session::new(client, address, &held.0.0);
+            tokio::spawn(async move {
+                let (Room(manners), _) = &held;
+                session.serve(visit.port(), manners).await;
+            })
         }
-        AppProtocol::Http => http::serve(client, address, visit, manners).await,
-    }
+    };
 }
 
 /// Serves a UDP port until it is closed.

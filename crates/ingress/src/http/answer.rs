@@ -106,7 +106,7 @@ pub(crate) async fn tell(client: &mut TcpStream, problem: Problem, is_head: bool
 
 /// Closes a connection on which the client may still be sending, so that it can read what it was told: bytes that
 /// come to a closed socket make its kernel throw away what was not read yet.
-pub(crate) async fn close(mut client: TcpStream) {
+pub(crate) async fn close(client: &mut TcpStream) {
     let read_over = async {
         client.shutdown().await?;
         let (mut buffer, mut left) = ([0; 4096], UNWANTED_BYTES_MAX);

@@ -13,6 +13,12 @@ use crate::chunk;
 /// Heads longer than this are no response.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// Up to this size a body is copied behind its head: one plain write costs less than one from two places.
+const JOINED_BYTES_MAX: usize = 8 * 1024;
+
+/// Room for what the proxy adds to a head.
+const ADDED_BYTES: usize = 64;
+
 /// Is a response of which some has been received.
 pub(crate) struct Back {
     /// What is written to the client next, from `written` on.
@@ -123,6 +129,7 @@ impl Back {
         context: &mut Context<'_>,
         reply: &Reply,
     ) -> Result<(), Fault> {
+        self.out.reserve(bytes.len().min(JOINED_BYTES_MAX) + ADDED_BYTES);
         while !bytes.is_empty() {
             let before = self.out.len();
             let read = read_response(bytes, reply, &mut self.out);
@@ -155,26 +162,32 @@ impl Back {
         client: &mut TcpStream,
         context: &mut Context<'_>,
     ) -> Result<(), Fault> {
-        let head_bytes = self.out.len();
         let passed = self.body.pass(bytes, &mut self.out);
         let (used, own) = match passed.map_err(|_| Fault::Bad("its chunks are malformed"))? {
             Passed::AsIs(used) => (used, &bytes[..used]),
             Passed::Rewritten(used) => (used, &[][..]),
         };
         self.rest.extend_from_slice(&bytes[used..]);
-        if own.is_empty() && head_bytes == self.out.len() && head_bytes == 0 {
+        if !self.out.is_empty() && own.len() <= JOINED_BYTES_MAX {
+            self.out.extend_from_slice(own);
+            // Written by the caller.
             return Ok(());
         }
         let both = [IoSlice::new(&self.out), IoSlice::new(own)];
-        let written = match Pin::new(client).poll_write_vectored(context, &both) {
+        let client = Pin::new(client);
+        let written = match self.out.is_empty() {
+            true => client.poll_write(context, own),
+            false => client.poll_write_vectored(context, &both),
+        };
+        let written = match written {
             Poll::Ready(written) => written.map_err(|_| Fault::Client)?,
             Poll::Pending => 0,
         };
-        if written == self.out.len() + own.len() {
-            self.out = Vec::new();
-        } else {
+        if written < self.out.len() + own.len() {
             self.out.extend_from_slice(own);
             self.written = written;
+        } else {
+            self.out = Vec::new();
         }
         Ok(())
     }

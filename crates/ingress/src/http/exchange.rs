@@ -7,28 +7,41 @@ use std::task::Poll;
 use http1::{Reply, Request};
 use tokio::net::TcpStream;
 
-use super::alarm::Alarm;
-use super::answer::{Problem, Then, close, tell};
+use super::answer::{Problem, Then, tell};
 use super::back::{self, Back};
 use super::client::Client;
 use super::forth::{self, Forth};
 use super::pool::{self, Repeat};
 use crate::backend::Use;
 use crate::choose::Tried;
+use crate::clock::Alarm;
 use crate::port::Port;
-use crate::reach::{Unreached, reach, reset};
-use crate::stream::{Held, Opening, relay};
+use crate::reach::{Unreached, reach};
+use crate::stream::{End, Held, Opening, relay};
 use crate::worker::Manners;
 
-/// Serves one request; returns the client's connection if more may follow on it.
+/// Says what becomes of a client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It stays for the next request.
+    Stay,
+    /// It is closed.
+    Close,
+    /// It is closed once the client has read what it was told, though it may still be sending.
+    Linger,
+    /// It is broken off.
+    Reset,
+}
+
+/// Serves one request.
 pub(crate) async fn exchange(
-    mut client: Client,
+    client: &mut Client,
     request: Request,
     head: Vec<u8>,
     port: &Port,
     manners: &Arc<Manners>,
     alarm: &mut Alarm,
-) -> Option<Client> {
+) -> After {
     let _busy = manners.begin();
     let whole_bytes_max = manners.patience.repeat_bytes_max.max(head.len());
     let (forth, begun) = Forth::new(head, request.body, &mut client.inbox.rest, whole_bytes_max);
@@ -92,7 +105,8 @@ impl Ways {
         {
             return Ok(Way { counted, server, is_used: true });
         }
-        match reach(port, Some(counted), &mut self.tried, &manners.patience).await {
+        // Boxed, as it needs much and is seldom needed.
+        match Box::pin(reach(port, Some(counted), &mut self.tried, &manners.patience)).await {
             Ok((counted, server)) => Ok(Way { counted, server, is_used: false }),
             Err(_) if self.has_broken => Err(Problem::Broken),
             Err(Unreached::Silent) => Err(Problem::SlowBackend),
@@ -113,8 +127,8 @@ impl Ways {
     }
 }
 
-struct Exchange {
-    client: Client,
+struct Exchange<'c> {
+    client: &'c mut Client,
     request: Request,
     /// More requests may come on the client's connection.
     keeps_alive: bool,
@@ -139,7 +153,7 @@ enum Ended {
     Late,
 }
 
-impl Exchange {
+impl Exchange<'_> {
     /// Carries the request forth and the response back until one of them ends all.
     async fn run(&mut self, way: &mut Way, manners: &Manners, alarm: &mut Alarm) -> Ended {
         let Exchange { client, request, keeps_alive, forth, back } = self;
@@ -200,10 +214,10 @@ impl Exchange {
     }
 
     /// Does with both connections what the end allows.
-    async fn finish(self, ended: Ended, way: Way) -> Option<Client> {
+    async fn finish(self, ended: Ended, way: Way) -> After {
         match ended {
             Ended::Done { is_all_sent } => self.part(is_all_sent, way).await,
-            Ended::Gone => None,
+            Ended::Gone => After::Close,
             Ended::BadBody => self.refuse(Problem::BadBody).await,
             Ended::Broken => self.refuse(Problem::Broken).await,
             Ended::BadResponse(why) => self.refuse(Problem::BadResponse(why)).await,
@@ -212,43 +226,39 @@ impl Exchange {
     }
 
     /// Parts client and backend after a response.
-    async fn part(self, is_all_sent: bool, way: Way) -> Option<Client> {
-        let Exchange { mut client, forth, back, .. } = self;
-        let response = *back.response()?;
+    async fn part(self, is_all_sent: bool, way: Way) -> After {
+        let Exchange { client, forth, back, .. } = self;
+        let Some(response) = back.response().copied() else { return After::Reset };
         let rest = back.into_rest();
         if response.is_upgrade() {
             let held = Held { forth: std::mem::take(&mut client.inbox.rest), back: rest };
             let mut server = way.server;
-            relay(&mut client.stream, &mut server, held, Opening::closed(), &way.counted).await;
-            return None;
+            let tunnel = relay(&mut client.stream, &mut server, held, Opening::closed(), &way.counted);
+            return match Box::pin(tunnel).await {
+                End::Closed => After::Close,
+                End::Broken | End::Unanswered(_) => After::Reset,
+            };
         }
         if response.keeps_alive && is_all_sent && rest.is_empty() {
             pool::put(way.counted.member(), way.server);
         }
-        if response.keeps_client {
-            return Some(client);
+        match (response.keeps_client, forth.is_taken()) {
+            (true, _) => After::Stay,
+            (false, true) => After::Close,
+            (false, false) => After::Linger,
         }
-        if !forth.is_taken() {
-            close(client.stream).await;
-        }
-        None
     }
 
     /// Tells the client what is wrong, or breaks off if it was told something else already.
-    async fn refuse(self, problem: Problem) -> Option<Client> {
-        let Exchange { mut client, request, keeps_alive, forth, back } = self;
-        if back.has_spoken() {
-            reset(&client.stream);
-            return None;
+    async fn refuse(self, problem: Problem) -> After {
+        if self.back.has_spoken() {
+            return After::Reset;
         }
-        let stays = keeps_alive && forth.is_taken() && problem != Problem::NoBackend;
+        let stays = self.keeps_alive && self.forth.is_taken() && problem != Problem::NoBackend;
         let then = if stays { Then::Stay } else { Then::Close };
-        match tell(&mut client.stream, problem, request.is_head, then).await {
-            Then::Stay => Some(client),
-            Then::Close => {
-                close(client.stream).await;
-                None
-            }
+        match Box::pin(tell(&mut self.client.stream, problem, self.request.is_head, then)).await {
+            Then::Stay => After::Stay,
+            Then::Close => After::Linger,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Ports that carry HTTP: each request goes to a backend of its own.
 
-mod alarm;
 mod answer;
 mod back;
 mod client;
@@ -8,9 +7,9 @@ mod exchange;
 mod forth;
 mod multiplexed;
 mod pool;
-mod serve;
+mod session;
 
-pub(crate) use serve::serve;
+pub(crate) use session::Session;
 
 use std::time::Duration;
 

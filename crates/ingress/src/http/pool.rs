@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use crate::backend::Member;
+use crate::clock::{self, Moment};
 
 /// How long a connection waits at most. Servers close theirs after 5 s (Node.js) to 75 s (nginx); a request that meets
 /// a closing one is repeated if that is harmless, so this need not be shorter than all of them.
@@ -32,7 +33,7 @@ struct Idle {
 /// Is the connections to one member, the one that waited least last.
 struct Waiting {
     member: Arc<Member>,
-    streams: Vec<(TcpStream, Instant)>,
+    streams: Vec<(TcpStream, Moment)>,
 }
 
 /// Says what happens if a connection turns out to be closed.
@@ -70,7 +71,7 @@ pub(crate) fn put(member: &Arc<Member>, stream: TcpStream) {
         }
         let waiting = idle.members.entry(member.id);
         let waiting = waiting.or_insert_with(|| Waiting { member: member.clone(), streams: Vec::new() });
-        waiting.streams.push((stream, Instant::now()));
+        waiting.streams.push((stream, clock::now()));
         idle.count += 1;
     });
 }

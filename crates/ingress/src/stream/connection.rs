@@ -14,7 +14,8 @@ pub(crate) async fn serve(mut client: TcpStream, visit: Visit, carries: AppProto
     let Ok(header) = announcement(&client, carries) else { return };
     let mut tried = Tried::default();
     let mut opening = Opening::new(patience.repeat_bytes_max);
-    while let Ok((counted, mut server)) = reach(visit.port(), None, &mut tried, patience).await {
+    // Boxed, as it needs much and only for a moment.
+    while let Ok((counted, mut server)) = Box::pin(reach(visit.port(), None, &mut tried, patience)).await {
         let held = Held { forth: header.clone(), back: Vec::new() };
         match relay(&mut client, &mut server, held, opening, &counted).await {
             End::Closed => return,

@@ -6,4 +6,4 @@ mod relay;
 mod repeat;
 
 pub(crate) use connection::serve;
-pub(crate) use relay::{Held, Opening, relay};
+pub(crate) use relay::{End, Held, Opening, relay};

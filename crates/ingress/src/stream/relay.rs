@@ -76,6 +76,13 @@ struct Half {
     is_shut: bool,
 }
 
+/// Is how the opposite direction stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Other {
+    Open,
+    Shut,
+}
+
 /// Says which side of a direction failed.
 enum Fault {
     Reading,
@@ -96,7 +103,7 @@ pub(crate) async fn relay(
     let mut back = Half { pending: held.back, ..Half::default() };
     let mut opening = Some(opening);
     let result = poll_fn(|context| {
-        let first = forth.poll(client, server, context, |bytes| {
+        let first = forth.poll(client, server, context, back.side(), |bytes| {
             counted.count_in(bytes.len());
             if let Some(opening) = &mut opening {
                 opening.note(bytes);
@@ -105,7 +112,7 @@ pub(crate) async fn relay(
         if let Poll::Ready(Err(fault)) = first {
             return Poll::Ready(Err(matches!(fault, Fault::Writing)));
         }
-        let second = back.poll(server, client, context, |bytes| {
+        let second = back.poll(server, client, context, forth.side(), |bytes| {
             counted.count_out(bytes.len());
             opening = None;
         });
@@ -131,12 +138,18 @@ pub(crate) async fn relay(
 }
 
 impl Half {
-    /// Moves what can be moved at this moment; ready once the end was carried over too.
+    /// Tells the opposite direction how this one stands.
+    fn side(&self) -> Other {
+        if self.is_shut { Other::Shut } else { Other::Open }
+    }
+
+    /// Moves what can be moved at this moment; ready once the end was carried over too, or all has ended with it.
     fn poll(
         &mut self,
         from: &mut TcpStream,
         to: &mut TcpStream,
         context: &mut Context<'_>,
+        other: Other,
         mut seen: impl FnMut(&[u8]),
     ) -> Poll<Result<(), Fault>> {
         if self.is_shut {
@@ -144,6 +157,11 @@ impl Half {
         }
         loop {
             ready!(self.poll_flush(to, context)).map_err(|_| Fault::Writing)?;
+            if self.is_read && other == Other::Shut {
+                // Both are closed next, which tells as much.
+                self.is_shut = true;
+                return Poll::Ready(Ok(()));
+            }
             if self.is_read {
                 // A client that is gone by then has nothing to be told.
                 let _ = ready!(Pin::new(&mut *to).poll_shutdown(context));

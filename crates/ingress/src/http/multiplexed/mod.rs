@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::timeout;
 
 use super::client::Client;
-use crate::port::Visit;
+use crate::port::Port;
 use crate::worker::Manners;
 use count::Count;
 use rewound::Rewound;
@@ -38,13 +38,12 @@ const WINDOW_BYTES: u32 = 256 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// Serves a client whose first bytes were those of HTTP/2, until its connection ends.
-pub(super) async fn serve(client: Client, visit: Visit, manners: &Arc<Manners>) {
+pub(super) async fn serve(client: &mut Client, port: &Arc<Port>, manners: &Arc<Manners>) {
     let caller = client.inbox.caller;
     let count = Count::default();
-    let io = TokioIo::new(Rewound::new(client.inbox.rest, client.stream));
-    let service = service_fn(|request| {
-        forward::forward(request, caller, visit.port().clone(), manners.clone(), count.begin())
-    });
+    let io = TokioIo::new(Rewound::new(std::mem::take(&mut client.inbox.rest), &mut client.stream));
+    let service =
+        service_fn(|request| forward::forward(request, caller, port.clone(), manners.clone(), count.begin()));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)

@@ -8,25 +8,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Reads what was read before, and then on.
-pub(super) struct Rewound {
+pub(super) struct Rewound<'c> {
     read: Vec<u8>,
-    stream: TcpStream,
+    stream: &'c mut TcpStream,
 }
 
-impl Rewound {
-    pub(super) fn new(read: Vec<u8>, stream: TcpStream) -> Rewound {
+impl<'c> Rewound<'c> {
+    pub(super) fn new(read: Vec<u8>, stream: &'c mut TcpStream) -> Rewound<'c> {
         Rewound { read, stream }
     }
 }
 
-impl AsyncRead for Rewound {
+impl AsyncRead for Rewound<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.read.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
+            return Pin::new(&mut *self.stream).poll_read(context, buffer);
         }
         let bytes = self.read.len().min(buffer.remaining());
         buffer.put_slice(&self.read[..bytes]);
@@ -35,13 +35,13 @@ impl AsyncRead for Rewound {
     }
 }
 
-impl AsyncWrite for Rewound {
+impl AsyncWrite for Rewound<'_> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        Pin::new(&mut *self.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -49,7 +49,7 @@ impl AsyncWrite for Rewound {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        Pin::new(&mut *self.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -57,10 +57,10 @@ impl AsyncWrite for Rewound {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        Pin::new(&mut *self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut *self.stream).poll_shutdown(context)
     }
 }
