@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{EndpointSpec, Network, NetworkId, TaskSpec};
+use model::{EndpointSpec, Network, NetworkId, Predefined, TaskSpec};
 use store::View;
 
-use crate::network::{self, Lacking};
+use crate::network::Lacking;
 
 /// Returns the overlay networks on which a task of this spec has an address: the ingress network if it publishes ports
-/// there, and those it names. Networks of other drivers give out addresses on their own.
+/// there, and those it names. Networks of other drivers give out addresses on their own, those of every node too.
 pub(crate) fn networks(
     view: &View,
     task: &TaskSpec,
@@ -21,10 +21,10 @@ pub(crate) fn networks(
         networks
             .push(Arc::clone(ingress.ok_or("published ports need the ingress network, and there is none")?));
     }
-    for attachment in &task.networks {
+    for attachment in task.networks.iter().filter(|wish| Predefined::find(&wish.target).is_none()) {
         let network = by_id_or_name(view, &attachment.target)
             .ok_or_else(|| format!("network {} not found", attachment.target))?;
-        if network::is_overlay(network) && networks.iter().all(|known| known.id != network.id) {
+        if network.spec.is_overlay() && networks.iter().all(|known| known.id != network.id) {
             networks.push(Arc::clone(network));
         }
     }

@@ -36,13 +36,8 @@ pub(crate) fn check(view: &View, spec: &NetworkSpec) -> Result<(), String> {
     subnet_for(view, spec).and_then(|_| vni_for(view, spec)).map(|_| ())
 }
 
-/// Claims that tasks on the network get addresses of the cluster.
-pub(crate) fn is_overlay(network: &Network) -> bool {
-    matches!(network.spec.driver.as_str(), "" | "overlay")
-}
-
 fn is_waiting(network: &Network) -> bool {
-    is_overlay(network) && (network.subnet.is_none() || network.vni.is_none())
+    network.spec.is_overlay() && (network.subnet.is_none() || network.vni.is_none())
 }
 
 fn allocate(draft: &mut Draft, network: &Network) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! What is given out and comes back, many times over: nothing is held twice and nothing is lost.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
