@@ -404,7 +404,7 @@ fn concerns_networks(assignment: &Assignment) -> bool {
     let keys = assignment.put.iter().map(Item::key).chain(assignment.removed.iter().copied());
     keys.into_iter().any(|key| match key {
         Key::Task(_) | Key::Spec(_) => false,
-        Key::Network(_) | Key::Endpoint(..) | Key::Node(_) | Key::Port(..) => true,
+        Key::Network(_) | Key::Endpoint(..) | Key::Node(_) | Key::Port(..) | Key::Service(..) => true,
     })
 }
 

@@ -24,7 +24,7 @@ mod volumes;
 
 pub use agent::{Agent, Config, Connection, OpenError};
 pub use journal::Error as JournalError;
-pub use network_state::{Backend, NetworkState, Overlay, Peer, PublishedPort};
+pub use network_state::{Backend, Member, NamedService, NetworkState, Overlay, Peer, PublishedPort};
 pub use runtime::{
     Archive, Error as RuntimeError, Exit, LogLine, LogStream, LogsWanted, Onto, Order, Phase, Refusal,
     RefusalKind, Runtime, Seen, Started,

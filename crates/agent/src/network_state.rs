@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use model::{NetworkId, NodeId, Protocol, ServiceId, Subnet, TaskId};
-use wire::assignment::{Endpoint, Item, Items, Node, Port};
+use wire::assignment::{Endpoint, Item, Items, Node, Port, Service};
 
 /// The networks and published ports that should be in force on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,18 +22,54 @@ pub struct NetworkState {
 pub struct Overlay {
     /// Its id.
     pub id: NetworkId,
+    /// Its name.
+    pub name: String,
     /// Its VXLAN network identifier.
     pub vni: u32,
     /// Its addresses.
     pub subnet: Subnet,
     /// Whether it has no way out.
     pub internal: bool,
+    /// The user's MTU, if there is one.
+    pub mtu: Option<u32>,
     /// The node's number, on the network that carries published ports.
     pub ingress_number: Option<u32>,
     /// Where its tasks on other nodes are.
     pub peers: Vec<Peer>,
     /// Numbers and addresses of the other nodes, on the network that carries published ports.
     pub ingress_peers: Vec<(u32, IpAddr)>,
+    /// The services that have names on it.
+    pub services: Vec<NamedService>,
+    /// The tasks on it that serve and have names, on whatever node.
+    pub members: Vec<Member>,
+}
+
+/// A service's names on a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedService {
+    /// The service.
+    pub id: ServiceId,
+    /// Its name.
+    pub name: String,
+    /// Its further names.
+    pub aliases: Vec<String>,
+    /// The address its names lead to; without one they lead to the addresses of its tasks.
+    pub virtual_ip: Option<Ipv4Addr>,
+}
+
+/// A task that serves on a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The task.
+    pub task: TaskId,
+    /// Its service.
+    pub service: ServiceId,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The name of its container.
+    pub name: String,
+    /// The host name that its service gives it; empty if none.
+    pub hostname: String,
 }
 
 /// A task on another node.
@@ -81,17 +117,27 @@ impl NetworkState {
             }
         }
         let on = |network: NetworkId| endpoints.get(&network).map(Vec::as_slice).unwrap_or_default();
+        let mut named: BTreeMap<NetworkId, Vec<NamedService>> = BTreeMap::new();
+        for item in items.values() {
+            if let Item::Service(service) = item {
+                named.entry(service.network).or_default().push(names(service));
+            }
+        }
         let overlays = items
             .values()
             .filter_map(|item| if let Item::Network(network) = item { Some(network) } else { None })
             .map(|network| Overlay {
                 id: network.id,
+                name: network.name.clone(),
                 vni: network.vni,
                 subnet: network.subnet,
                 internal: network.internal,
+                mtu: network.mtu,
                 ingress_number: nodes.get(&own).and_then(|node| node.number).filter(|_| network.ingress),
                 peers: peers(own, on(network.id), &nodes),
                 ingress_peers: if network.ingress { ingress_peers(own, &nodes) } else { Vec::new() },
+                services: named.remove(&network.id).unwrap_or_default(),
+                members: if network.ingress { Vec::new() } else { members(on(network.id)) },
             })
             .collect();
         let ingress = items.values().find_map(|item| {
@@ -116,6 +162,24 @@ fn ingress_peers(own: NodeId, nodes: &BTreeMap<NodeId, &Node>) -> Vec<(u32, IpAd
         .values()
         .filter(|node| node.id != own)
         .filter_map(|node| Some((node.number?, node.address?)))
+        .collect()
+}
+
+fn names(service: &Service) -> NamedService {
+    let Service { network: _, service: id, name, aliases, virtual_ip } = service;
+    NamedService { id: *id, name: name.clone(), aliases: aliases.clone(), virtual_ip: *virtual_ip }
+}
+
+fn members(endpoints: &[&Endpoint]) -> Vec<Member> {
+    let serving = endpoints.iter().filter(|endpoint| endpoint.serving);
+    serving
+        .map(|endpoint| Member {
+            task: endpoint.task,
+            service: endpoint.service,
+            address: endpoint.address,
+            name: endpoint.name.clone(),
+            hostname: endpoint.hostname.clone(),
+        })
         .collect()
 }
 
@@ -147,6 +211,7 @@ mod tests {
     use wire::assignment::Network;
 
     const INGRESS: NetworkId = NetworkId::from_bits(1);
+    const BACK: NetworkId = NetworkId::from_bits(3);
     const WEB: ServiceId = ServiceId::from_bits(2);
     const HERE: NodeId = NodeId::from_bits(10);
     const THERE: NodeId = NodeId::from_bits(11);
@@ -156,27 +221,45 @@ mod tests {
         Item::Node(Node { id, address, number: Some(number), manager_address: None })
     }
 
-    fn endpoint(task: u128, node: NodeId, serving: bool) -> Item {
+    fn endpoint(network: NetworkId, task: u128, node: NodeId, serving: bool) -> Item {
         let address = Ipv4Addr::new(10, 0, 0, task as u8);
         Item::Endpoint(Endpoint {
-            network: INGRESS,
+            network,
             task: TaskId::from_bits(task),
             service: WEB,
             address,
             node,
             serving,
+            name: format!("web.{task}"),
+            hostname: String::new(),
         })
     }
 
-    fn state() -> NetworkState {
+    fn network(id: NetworkId, vni: u32) -> Item {
         let subnet = "10.0.0.0/24".parse().unwrap();
+        let (ingress, name) = (id == INGRESS, format!("net{vni}"));
+        Item::Network(Network { id, vni, subnet, internal: false, ingress, name, mtu: Some(1300) })
+    }
+
+    fn state() -> NetworkState {
         let items = [
-            Item::Network(Network { id: INGRESS, vni: 4096, subnet, internal: false, ingress: true }),
+            network(INGRESS, 4096),
+            network(BACK, 4097),
             node(HERE, 1),
             node(THERE, 2),
-            endpoint(5, HERE, true),
-            endpoint(6, THERE, true),
-            endpoint(7, THERE, false),
+            endpoint(INGRESS, 5, HERE, true),
+            endpoint(INGRESS, 6, THERE, true),
+            endpoint(INGRESS, 7, THERE, false),
+            endpoint(BACK, 15, HERE, true),
+            endpoint(BACK, 16, THERE, true),
+            endpoint(BACK, 17, HERE, false),
+            Item::Service(Service {
+                network: BACK,
+                service: WEB,
+                name: "web".into(),
+                aliases: vec!["www".into()],
+                virtual_ip: None,
+            }),
             Item::Port(Port { published: 8080, protocol: Protocol::Tcp, target: 80, service: WEB }),
         ];
         NetworkState::of(HERE, 9, &items.into_iter().map(|item| (item.key(), item)).collect())
@@ -190,6 +273,17 @@ mod tests {
             ports[0].backends.iter().map(|backend| backend.address.octets()[3]).collect();
         assert_eq!((ports.len(), ports[0].published, ports[0].backends[0].port), (1, 8080, 80));
         assert_eq!(answering, [5, 6]);
+    }
+
+    #[test]
+    fn only_serving_tasks_have_names_and_none_where_published_ports_lead() {
+        let [ingress, back] = &state().overlays[..] else { panic!("there are two networks") };
+
+        let names: Vec<&str> = back.members.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(names, ["web.15", "web.16"]);
+        assert_eq!((back.name.as_str(), back.mtu), ("net4097", Some(1300)));
+        assert_eq!((back.services.len(), back.services[0].name.as_str()), (1, "web"));
+        assert!(ingress.members.is_empty() && ingress.services.is_empty());
     }
 
     #[test]

@@ -3,9 +3,19 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{NetworkId, NodeId, NodeState, Protocol, PublishMode, SpecId, Task, TaskId, TaskState};
+use model::{
+    EndpointMode, NetworkId, NodeId, NodeState, Protocol, PublishMode, ServiceId, SpecId, Task, TaskId,
+    TaskState,
+};
 use store::{Difference, Object, View};
-use wire::assignment::{Assignment, Endpoint, Item, Items, Key, Network, Node, Port};
+use wire::assignment::{
+    Assignment, Endpoint, Item, Items, Key, Network, Node, Port, Service, container_name,
+};
+
+/// The option by which users set a network's MTU, as in Docker.
+const MTU_OPTION: &str = "com.docker.network.driver.mtu";
+/// What every IPv4 host takes, up to what devices take.
+const MTU: std::ops::RangeInclusive<u32> = 576..=65_000;
 
 /// Where managers are reached, by node.
 pub type Managers = BTreeMap<NodeId, String>;
@@ -31,12 +41,14 @@ pub fn complete(sight: Sight<'_>, node: NodeId) -> Items {
     keys.extend(sight.view.tasks().flat_map(|task| endpoint_keys(task)));
     keys.extend(sight.view.nodes().map(|node| Key::Node(node.id)));
     keys.extend(sight.view.services().flat_map(|service| port_keys(service)));
+    keys.extend(sight.view.services().flat_map(|service| name_keys(sight.view, service)));
     keys.into_iter().filter_map(|key| side.item(key)).map(|item| (item.key(), item)).collect()
 }
 
 /// Returns what changed for `node` between two views; none if nothing did.
 ///
-/// It costs what was written between the two. Only a node that enters or leaves a network costs a look at all tasks.
+/// It costs what was written between the two. Only a node that enters or leaves a network costs a look at all tasks
+/// and services.
 pub fn difference(before: Sight<'_>, after: Sight<'_>, node: NodeId, sequence: u64) -> Option<Assignment> {
     let keys = suspects(before, after, node);
     let (before, after_side) = (Side::new(before, node), Side::new(after, node));
@@ -68,6 +80,10 @@ fn suspects(before: Sight<'_>, after: Sight<'_>, node: NodeId) -> BTreeSet<Key> 
         keys.extend(whole.iter().map(|network| Key::Network(*network)));
         let tasks = before.view.tasks().chain(after.view.tasks());
         keys.extend(tasks.flat_map(|task| endpoint_keys(task)).filter(|key| is_on(key, &whole)));
+        for view in [before.view, after.view] {
+            let names = view.services().flat_map(|service| name_keys(view, service));
+            keys.extend(names.filter(|key| is_on(key, &whole)));
+        }
     }
     if before.managers != after.managers {
         keys.extend(before.managers.keys().chain(after.managers.keys()).map(|node| Key::Node(*node)));
@@ -79,7 +95,7 @@ fn suspects(before: Sight<'_>, after: Sight<'_>, node: NodeId) -> BTreeSet<Key> 
 struct Touched {
     node: NodeId,
     keys: BTreeSet<Key>,
-    /// Networks of which every endpoint may differ.
+    /// Networks of which every endpoint and name may differ.
     whole: BTreeSet<NetworkId>,
     /// Whether the node may have entered or left a network.
     may_join: bool,
@@ -106,7 +122,10 @@ impl Touched {
                         keys.extend(view.tasks_on_node(node.id).flat_map(|task| endpoint_keys(task)));
                     }
                 }
-                Object::Service(service) => keys.extend(port_keys(service)),
+                Object::Service(service) => {
+                    keys.extend(port_keys(service));
+                    keys.extend([before, after].into_iter().flat_map(|view| name_keys(view, service)));
+                }
                 Object::Network(network) => {
                     keys.insert(Key::Network(network.id));
                     if carries(former) != carries(latter) {
@@ -176,14 +195,42 @@ impl<'a> Side<'a> {
             Key::Port(published, protocol) => {
                 self.ports().get(&(published, protocol)).cloned().map(Item::Port)
             }
+            Key::Service(network, service) => self.service(network, service),
         }
     }
 
     fn network(&self, id: NetworkId) -> Option<Item> {
         let network = self.sight.view.network(id).filter(|network| self.takes_part(network))?;
         let (subnet, vni) = (network.subnet?, network.vni?);
-        let (internal, ingress) = (network.spec.internal, network.spec.ingress);
-        Some(Item::Network(Network { id, vni, subnet, internal, ingress }))
+        let spec = &network.spec;
+        let (internal, ingress, name) = (spec.internal, spec.ingress, spec.name.clone());
+        let mtu = spec.driver_opts.get(MTU_OPTION).and_then(|mtu| mtu.parse().ok());
+        let mtu = mtu.filter(|mtu| MTU.contains(mtu));
+        Some(Item::Network(Network { id, vni, subnet, internal, ingress, name, mtu }))
+    }
+
+    /// Returns a service's names on a network; none on that of published ports, and none before the service has the
+    /// address that they lead to.
+    fn service(&self, network: NetworkId, service: ServiceId) -> Option<Item> {
+        let view = self.sight.view;
+        view.network(network).filter(|network| !network.spec.ingress && self.takes_part(network))?;
+        let service = view.service(service)?;
+        let held = service.endpoint.virtual_ips.iter().find(|held| held.network == network);
+        let mut wishes = service.spec.task.networks.iter();
+        let wish = wishes.find(|wish| network_named(view, &wish.target) == Some(network));
+        match (service.spec.endpoint.mode, held, wish) {
+            (EndpointMode::Vip, None, _) | (EndpointMode::Dnsrr, None, None) => return None,
+            (EndpointMode::Vip, Some(_), _)
+            | (EndpointMode::Dnsrr, Some(_), _)
+            | (EndpointMode::Dnsrr, None, Some(_)) => {}
+        }
+        Some(Item::Service(Service {
+            network,
+            service: service.id,
+            name: service.spec.name.clone(),
+            aliases: wish.map(|wish| wish.aliases.clone()).unwrap_or_default(),
+            virtual_ip: held.map(|held| held.address),
+        }))
     }
 
     fn endpoint(&self, network: NetworkId, task: TaskId) -> Option<Item> {
@@ -192,9 +239,11 @@ impl<'a> Side<'a> {
         let address = task.addresses.iter().find(|address| address.network == network)?.address;
         let host = task.node?;
         let is_there = task.status.state >= TaskState::Assigned && !task.status.state.is_terminal();
-        if !is_there || !self.takes_part(view.network(network)?) {
+        let on = view.network(network)?;
+        if !is_there || !self.takes_part(on) {
             return None;
         }
+        let spec = view.spec(task.spec_id()).filter(|_| !on.spec.ingress);
         let host_lives = view.node(host).is_some_and(|host| host.status.state != NodeState::Down);
         let serving =
             host_lives && task.status.state == TaskState::Running && task.desired <= TaskState::Complete;
@@ -205,6 +254,8 @@ impl<'a> Side<'a> {
             address,
             node: host,
             serving,
+            name: spec.map(|spec| container_name(task, &spec.service_name)).unwrap_or_default(),
+            hostname: spec.map(|spec| spec.task.container.hostname.clone()).unwrap_or_default(),
         }))
     }
 
@@ -257,7 +308,22 @@ fn endpoint_keys(task: &Task) -> impl Iterator<Item = Key> + '_ {
 }
 
 fn is_on(key: &Key, networks: &BTreeSet<NetworkId>) -> bool {
-    matches!(key, Key::Endpoint(network, _) if networks.contains(network))
+    matches!(key, Key::Endpoint(network, _) | Key::Service(network, _) if networks.contains(network))
+}
+
+/// Returns the keys of the names that a service may have on networks.
+fn name_keys(view: &View, service: &model::Service) -> impl Iterator<Item = Key> {
+    let held = service.endpoint.virtual_ips.iter().map(|held| held.network);
+    let wished = service.spec.task.networks.iter().filter_map(|wish| network_named(view, &wish.target));
+    let networks: BTreeSet<NetworkId> = held.chain(wished).collect();
+    let service = service.id;
+    networks.into_iter().map(move |network| Key::Service(network, service))
+}
+
+/// Finds the network that a user wrote by its id or name.
+fn network_named(view: &View, target: &str) -> Option<NetworkId> {
+    let by_id = target.parse().ok().and_then(|id| view.network(id));
+    by_id.or_else(|| view.network_by_name(target)).map(|network| network.id)
 }
 
 fn port_keys(service: &model::Service) -> impl Iterator<Item = Key> + '_ {

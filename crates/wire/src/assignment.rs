@@ -27,6 +27,8 @@ pub enum Item {
     Node(Node),
     /// A port published on every node.
     Port(Port),
+    /// A service's names on such a network.
+    Service(Service),
 }
 
 /// The key of an [`Item`].
@@ -44,6 +46,8 @@ pub enum Key {
     Node(NodeId),
     /// Of a published port.
     Port(u16, Protocol),
+    /// Of a service on a network.
+    Service(NetworkId, ServiceId),
 }
 
 /// A network that a node takes part in.
@@ -59,6 +63,10 @@ pub struct Network {
     pub internal: bool,
     /// Whether it carries the published ports.
     pub ingress: bool,
+    /// Its name.
+    pub name: String,
+    /// The user's MTU; without one it is what the way between the nodes allows.
+    pub mtu: Option<u32>,
 }
 
 /// A task's address on a network.
@@ -76,6 +84,10 @@ pub struct Endpoint {
     pub node: NodeId,
     /// Whether new requests may go there.
     pub serving: bool,
+    /// The name of the task's container; empty on the network that carries published ports, where nothing has a name.
+    pub name: String,
+    /// The host name that its service gives it; empty if none.
+    pub hostname: String,
 }
 
 /// A node of the cluster, as far as other nodes must know it.
@@ -104,6 +116,30 @@ pub struct Port {
     pub service: ServiceId,
 }
 
+/// A service on a network that has names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The network.
+    pub network: NetworkId,
+    /// The service.
+    pub service: ServiceId,
+    /// Its name.
+    pub name: String,
+    /// Its further names on this network.
+    pub aliases: Vec<String>,
+    /// The address its names lead to; without one they lead to the addresses of its tasks.
+    pub virtual_ip: Option<Ipv4Addr>,
+}
+
+/// Returns the name of a task's container: that of its service, its slot or else its node, and its id.
+pub fn container_name(task: &Task, service_name: &str) -> String {
+    let Task { id, slot, node, .. } = task;
+    match (slot, node) {
+        (0, Some(node)) => format!("{service_name}.{node}.{id}"),
+        _ => format!("{service_name}.{slot}.{id}"),
+    }
+}
+
 impl Item {
     /// Returns the item's key.
     pub fn key(&self) -> Key {
@@ -114,6 +150,7 @@ impl Item {
             Self::Endpoint(endpoint) => Key::Endpoint(endpoint.network, endpoint.task),
             Self::Node(node) => Key::Node(node.id),
             Self::Port(port) => Key::Port(port.published, port.protocol),
+            Self::Service(service) => Key::Service(service.network, service.service),
         }
     }
 }
@@ -196,6 +233,9 @@ impl From<Key> for pb::ItemKey {
                 published: published.into(),
                 protocol: pb::Protocol::from(protocol).into(),
             }),
+            Key::Service(network, service) => {
+                Kind::Service(pb::ServiceKey { network: Some(network.into()), service: Some(service.into()) })
+            }
         };
         Self { kind: Some(kind) }
     }
@@ -218,6 +258,9 @@ impl TryFrom<pb::ItemKey> for Key {
             Kind::Port(pb::PortKey { published, protocol }) => {
                 Self::Port(number(published, "port.published")?, choice(protocol, "port.protocol")?)
             }
+            Kind::Service(pb::ServiceKey { network, service }) => {
+                Self::Service(nested(network, "service.network")?, nested(service, "service.service")?)
+            }
         })
     }
 }
@@ -232,6 +275,7 @@ impl From<&Item> for pb::Item {
             Item::Endpoint(endpoint) => Kind::Endpoint(endpoint.into()),
             Item::Node(node) => Kind::Node(node.into()),
             Item::Port(port) => Kind::Port(port.into()),
+            Item::Service(service) => Kind::Service(service.into()),
         };
         Self { kind: Some(kind) }
     }
@@ -250,19 +294,22 @@ impl TryFrom<pb::Item> for Item {
             Kind::Endpoint(endpoint) => Self::Endpoint(inside(endpoint, "endpoint")?),
             Kind::Node(node) => Self::Node(inside(node, "node")?),
             Kind::Port(port) => Self::Port(inside(port, "port")?),
+            Kind::Service(service) => Self::Service(inside(service, "service")?),
         })
     }
 }
 
 impl From<&Network> for pb::AssignedNetwork {
     fn from(network: &Network) -> Self {
-        let Network { id, vni, subnet, internal, ingress } = network;
+        let Network { id, vni, subnet, internal, ingress, name, mtu } = network;
         Self {
             id: Some((*id).into()),
             vni: *vni,
             subnet: Some(subnet.into()),
             internal: *internal,
             ingress: *ingress,
+            name: name.clone(),
+            mtu: *mtu,
         }
     }
 }
@@ -271,14 +318,22 @@ impl TryFrom<pb::AssignedNetwork> for Network {
     type Error = Error;
 
     fn try_from(network: pb::AssignedNetwork) -> Result<Self, Error> {
-        let pb::AssignedNetwork { id, vni, subnet, internal, ingress } = network;
-        Ok(Self { id: nested(id, "id")?, vni, subnet: nested(subnet, "subnet")?, internal, ingress })
+        let pb::AssignedNetwork { id, vni, subnet, internal, ingress, name, mtu } = network;
+        Ok(Self {
+            id: nested(id, "id")?,
+            vni,
+            subnet: nested(subnet, "subnet")?,
+            internal,
+            ingress,
+            name,
+            mtu,
+        })
     }
 }
 
 impl From<&Endpoint> for pb::AssignedEndpoint {
     fn from(endpoint: &Endpoint) -> Self {
-        let Endpoint { network, task, service, address, node, serving } = endpoint;
+        let Endpoint { network, task, service, address, node, serving, name, hostname } = endpoint;
         Self {
             network: Some((*network).into()),
             task: Some((*task).into()),
@@ -286,6 +341,8 @@ impl From<&Endpoint> for pb::AssignedEndpoint {
             address: address.to_bits(),
             node: Some((*node).into()),
             serving: *serving,
+            name: name.clone(),
+            hostname: hostname.clone(),
         }
     }
 }
@@ -294,7 +351,8 @@ impl TryFrom<pb::AssignedEndpoint> for Endpoint {
     type Error = Error;
 
     fn try_from(endpoint: pb::AssignedEndpoint) -> Result<Self, Error> {
-        let pb::AssignedEndpoint { network, task, service, address, node, serving } = endpoint;
+        let pb::AssignedEndpoint { network, task, service, address, node, serving, name, hostname } =
+            endpoint;
         Ok(Self {
             network: nested(network, "network")?,
             task: nested(task, "task")?,
@@ -302,6 +360,8 @@ impl TryFrom<pb::AssignedEndpoint> for Endpoint {
             address: Ipv4Addr::from_bits(address),
             node: nested(node, "node")?,
             serving,
+            name,
+            hostname,
         })
     }
 }
@@ -356,6 +416,34 @@ impl TryFrom<pb::AssignedPort> for Port {
             protocol: choice(protocol, "protocol")?,
             target: number(target, "target")?,
             service: nested(service, "service")?,
+        })
+    }
+}
+
+impl From<&Service> for pb::AssignedService {
+    fn from(service: &Service) -> Self {
+        let Service { network, service, name, aliases, virtual_ip } = service;
+        Self {
+            network: Some((*network).into()),
+            service: Some((*service).into()),
+            name: name.clone(),
+            aliases: aliases.clone(),
+            virtual_ip: virtual_ip.map(Ipv4Addr::to_bits),
+        }
+    }
+}
+
+impl TryFrom<pb::AssignedService> for Service {
+    type Error = Error;
+
+    fn try_from(service: pb::AssignedService) -> Result<Self, Error> {
+        let pb::AssignedService { network, service, name, aliases, virtual_ip } = service;
+        Ok(Self {
+            network: nested(network, "network")?,
+            service: nested(service, "service")?,
+            name,
+            aliases,
+            virtual_ip: virtual_ip.map(Ipv4Addr::from_bits),
         })
     }
 }
@@ -415,16 +503,35 @@ mod tests {
                     subnet: "10.0.0.0/24".parse().unwrap(),
                     internal: true,
                     ingress: false,
+                    name: "back".into(),
+                    mtu: Some(1350),
                 }),
-                Item::Endpoint(Endpoint { network, task, service, address, node, serving: true }),
+                Item::Endpoint(Endpoint {
+                    network,
+                    task,
+                    service,
+                    address,
+                    node,
+                    serving: true,
+                    name: "web.1.x".into(),
+                    hostname: "web-one".into(),
+                }),
                 Item::Node(Node { id: node, address: None, number: Some(0), manager_address: None }),
                 Item::Port(Port { published: 8080, protocol: Protocol::Tcp, target: 80, service }),
+                Item::Service(Service {
+                    network,
+                    service,
+                    name: "web".into(),
+                    aliases: vec!["www".into()],
+                    virtual_ip: Some(Ipv4Addr::new(10, 0, 0, 2)),
+                }),
             ],
             removed: vec![
                 Key::Task(task),
                 Key::Spec(SpecId { service, version: model::SpecVersion(2) }),
                 Key::Endpoint(network, task),
                 Key::Port(53, Protocol::Udp),
+                Key::Service(network, service),
             ],
         };
 

@@ -130,7 +130,15 @@ async fn a_task_is_stopped_though_its_network_is_not_known_any_more() {
     let mut order = fake::order("1→a assigned ip=back:10.0.1.2");
     let id = NetworkId::from_bits(notation::bits_of("back"));
     let subnet = "10.0.1.0/24".parse().unwrap();
-    let network = wire::assignment::Network { id, vni: 4097, subnet, internal: false, ingress: false };
+    let network = wire::assignment::Network {
+        id,
+        vni: 4097,
+        subnet,
+        internal: false,
+        ingress: false,
+        name: "back".into(),
+        mtu: None,
+    };
     let mut items = items_of(&order);
     agent.on_assignment(told(0, items.clone(), vec![]));
     assert!(agent.runners.is_empty(), "it waits for its network");

@@ -19,6 +19,10 @@ fn network_id(name: &str) -> NetworkId {
     NetworkId::from_bits(bits_of(name))
 }
 
+fn service_id(name: &str) -> ServiceId {
+    ServiceId::from_bits(bits_of(name))
+}
+
 fn words(items: &Items) -> Vec<String> {
     let name = notation::name_of;
     let word = |item: &Item| match item {
@@ -35,6 +39,11 @@ fn words(items: &Items) -> Vec<String> {
             format!("node {}{manager}", name(node.id.bits()))
         }
         Item::Port(port) => format!("port {}:{} {}", port.published, port.target, name(port.service.bits())),
+        Item::Service(service) => {
+            let leads =
+                service.virtual_ip.map_or_else(|| "its tasks".to_owned(), |address| address.to_string());
+            format!("{} {}→{leads}", name(service.network.bits()), service.name)
+        }
     };
     items.values().map(word).collect()
 }
@@ -115,6 +124,89 @@ fn every_node_knows_the_published_ports_as_given_out() {
 }
 
 #[test]
+fn services_are_named_on_the_networks_that_the_node_takes_part_in() {
+    let networks = "net back subnet=10.0.1.0/24 vni=4097 | net front subnet=10.0.2.0/24 vni=4098
+        ingress subnet=10.0.0.0/24 vni=4096";
+    let own = "api dnsrr on=back : 1→a running ip=back:10.0.1.2";
+
+    check(
+        &format!(
+            "node a | {networks} | {own}
+            web on=back on-name=front publish=80:80 vip=ingress:10.0.0.5 vip=back:10.0.1.5 vip=front:10.0.2.5
+            new on-name=back | far on=front dnsrr | gone old on=back dnsrr"
+        ),
+        "a",
+        &[
+            "task 1",
+            "spec api v1",
+            "net back",
+            "net ingress",
+            "back 10.0.1.2→a serving",
+            "node a",
+            "back api→its tasks",
+            "back web→10.0.1.5",
+        ],
+    );
+}
+
+#[test]
+fn containers_are_named_but_where_published_ports_lead() {
+    let view = notation::parse(
+        "node a | net back subnet=10.0.1.0/24 vni=4097 | ingress subnet=10.0.0.0/24 vni=4096
+        web : 1→a running ip=back:10.0.1.2 ip=ingress:10.0.0.2 | api : 0→a running ip=back:10.0.1.3",
+    );
+
+    let items = complete(Sight { view: &view, managers: &Managers::new() }, node_id("a"));
+
+    let task = |service: &str| view.tasks().find(|task| task.service == service_id(service)).unwrap();
+    let names = items.values().filter_map(|item| match item {
+        Item::Endpoint(endpoint) => Some(endpoint.name.clone()),
+        _ => None,
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let mut expected = vec![
+        String::new(),
+        format!("web.1.{}", task("web").id),
+        format!("api.{}.{}", node_id("a"), task("api").id),
+    ];
+    expected.sort();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_networks_mtu_is_told_if_it_is_one() {
+    for (option, told) in [("1400", Some(1400)), ("100", None), ("x", None), ("70000", None)] {
+        let mut view =
+            notation::parse("node a | net back subnet=10.0.1.0/24 vni=1 | w : 1→a running ip=back:10.0.1.2");
+        let mut network = (**view.network(network_id("back")).unwrap()).clone();
+        network.spec.driver_opts.insert(MTU_OPTION.into(), option.into());
+        view.draft(&Change::Put(network.into()));
+
+        let items = complete(Sight { view: &view, managers: &Managers::new() }, node_id("a"));
+
+        let Some(Item::Network(network)) = items.get(&Key::Network(network_id("back"))) else {
+            panic!("the network is not told");
+        };
+        assert_eq!((network.mtu, network.name.as_str()), (told, "back"), "{option}");
+    }
+}
+
+#[test]
+fn a_new_address_or_name_of_a_service_is_told_alone() {
+    let cluster = |web: &str| {
+        format!(
+            "node a | net back subnet=10.0.1.0/24 vni=4097
+            web on=back {web} : 1→a running ip=back:10.0.1.2, 2→a running ip=back:10.0.1.3"
+        )
+    };
+
+    let (told_first, removed) = told(&cluster(""), &cluster("vip=back:10.0.1.9"), "a");
+    assert_eq!((told_first, removed), (vec!["back web→10.0.1.9".to_owned()], 0));
+    assert_eq!(told(&cluster("vip=back:10.0.1.9"), &cluster(""), "a"), (vec![], 1));
+}
+
+#[test]
 fn a_network_without_numbers_is_not_told_yet() {
     check("node a | net back | web : 1→a accepted", "a", &["task 1", "spec web v1", "node a"]);
 }
@@ -185,6 +277,9 @@ enum Wish {
     Service {
         at: u128,
         port: u16,
+        /// Whether it has an address, wants the network by its id, and by its name, on each of the three.
+        networks: [u8; 3],
+        is_dnsrr: bool,
         is_there: bool,
     },
     Task {
@@ -207,8 +302,9 @@ fn any_wish() -> impl Strategy<Value = Wish> {
         1 => (0..3usize, any::<bool>(), any::<bool>(), is_there).prop_map(
             |(at, is_ingress, has_numbers, is_there)| Wish::Network { at, is_ingress, has_numbers, is_there }
         ),
-        1 => (0..3u128, 80..83u16, is_there)
-            .prop_map(|(at, port, is_there)| Wish::Service { at, port, is_there }),
+        2 => (0..3u128, 80..83u16, [0..8u8, 0..8u8, 0..8u8], any::<bool>(), is_there).prop_map(
+            |(at, port, networks, is_dnsrr, is_there)| Wish::Service { at, port, networks, is_dnsrr, is_there }
+        ),
         4 => ((0..8u128, 0..3u128, 1..3u32, 0..4usize), (0..14usize, 0..14usize, 0..8u8, is_there)).prop_map(
             |((at, service, version, node), (state, desired, networks, is_there))| Wish::Task {
                 at, service, version, node, state, desired, networks, is_there
@@ -242,8 +338,15 @@ fn happen(view: &mut View, wish: &Wish) {
             let network = model::Network { id, meta, spec, subnet, vni: Some(4096), last_address: None };
             (store::Key::Network(id), network.into())
         }
-        Wish::Service { at, port, .. } => {
-            let service = notation::service(&format!("s{at} has={port}:80"));
+        Wish::Service { at, port, networks, is_dnsrr, .. } => {
+            let mut words = format!("s{at} has={port}:80{}", if *is_dnsrr { " dnsrr" } else { "" });
+            for (name, bits) in NETWORKS.iter().zip(networks) {
+                for (bit, word) in [(1, format!(" vip={name}:10.0.0.{port}")), (2, format!(" on={name}"))] {
+                    words.push_str(if bits & bit != 0 { &word } else { "" });
+                }
+                words.push_str(&if bits & 4 != 0 { format!(" on-name={name}") } else { String::new() });
+            }
+            let service = notation::service(&words);
             (store::Key::Service(service.id), service.into())
         }
         Wish::Task { .. } => {
