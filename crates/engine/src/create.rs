@@ -92,7 +92,10 @@ impl Engine {
 
     async fn make_parts(&self, entry: &Entry, image: &Image) -> Result<(), Error> {
         let record = entry.record().clone();
-        record.write(&self.inner.config.root).map_err(|error| Error::internal(&error))?;
+        let root = &self.inner.config.root;
+        record.write(root).map_err(|error| {
+            Error::internal(&error).within(format!("write the container's record into {}", root.display()))
+        })?;
         let points = self.make_mounts(record.mounts.clone(), making(&record.id)).await?;
         let spec = decide_unreached(&record, image, &points, Mounts::Left)?;
         self.containers().lay_out(&spec).await?;

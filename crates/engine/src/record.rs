@@ -116,8 +116,14 @@ impl Record {
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         let path = path(folder, &self.id);
         let unfinished = path.with_extension(UNFINISHED);
-        fs::write(&unfinished, serde_json::to_vec(self)?)?;
-        fs::rename(unfinished, path)
+        let written = serde_json::to_vec(self).map_err(io::Error::from).and_then(|text| {
+            fs::write(&unfinished, text)?;
+            fs::rename(&unfinished, path)
+        });
+        written.inspect_err(|_| {
+            // On a full disk it is there, and empty.
+            let _ = fs::remove_file(unfinished);
+        })
     }
 
     /// Removes it from the folder; nothing happens if it is not there.
