@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::response::Response;
 use control::Control;
 use engine_json::{ApiVersion, Filters, RegistryAuth, Time};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 
 use crate::engine::{ByteStream, Engine, LocalState};
 use crate::error::{ApiError, Status};
@@ -195,9 +197,34 @@ fn is_json(content_type: &str) -> bool {
     content_type.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
+/// How long what a client still sends is read, once nobody wants it any more.
+const UNWANTED_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// Returns a body as it comes.
+///
+/// A client sends all of it before it reads the answer, and would find a broken connection instead of an error: what is
+/// left when the stream is dropped is read, and thrown away.
 pub(crate) fn bytes(body: Body) -> ByteStream {
-    Box::pin(body.into_data_stream().map(|piece| piece.map_err(std::io::Error::other)))
+    let rest = Rest(Some(body.into_data_stream()));
+    Box::pin(stream::unfold(rest, |mut rest| async {
+        let piece = rest.0.as_mut()?.next().await;
+        if piece.is_none() {
+            rest.0 = None;
+        }
+        Some((piece?.map_err(std::io::Error::other), rest))
+    }))
+}
+
+/// What has not been read of a body.
+struct Rest(Option<BodyDataStream>);
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if let (Some(mut body), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            let read = async move { while let Some(Ok(_)) = body.next().await {} };
+            runtime.spawn(async move { tokio::time::timeout(UNWANTED_TIME_MAX, read).await });
+        }
+    }
 }
 
 /// The credentials for a registry.
