@@ -4,7 +4,7 @@ use std::fs;
 
 use container::{Error, Phase, Spec};
 
-use crate::host::{Host, processes_naming};
+use crate::host::{Host, eventually, processes_naming};
 
 pub fn container_laid_out_costs_no_process_and_is_found_again(host: &Host) {
     host.lay_out(&host.script("laid", "echo ran"));
@@ -25,6 +25,8 @@ pub fn stopped_container_is_redefined(host: &Host) {
 
     redefine(&host.script("changing", "echo second > /kept; sleep 100")).unwrap();
     host.start("changing");
+    let kept = host.dir.path().join("root/changing/upper/kept");
+    eventually(|| fs::read_to_string(&kept).is_ok_and(|text| text == "second\n"));
     let refused = redefine(&host.script("changing", "true"));
     assert!(matches!(refused, Err(Error::Running { .. })), "{refused:?}");
     host.runtime.block_on(host.handle().stop("changing", None, std::time::Duration::ZERO)).unwrap();
