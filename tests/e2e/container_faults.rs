@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Lab, Running, eventually, turn};
+use crate::support::{Client, Lab, Running, archive, eventually, turn};
 
 /// Making a container takes some tens of milliseconds: the moments lie all over it and somewhat beyond.
 const MOMENTS_MS: [u64; 16] = [0, 3, 6, 9, 12, 15, 18, 21, 24, 28, 32, 37, 42, 50, 60, 80];
@@ -72,6 +72,52 @@ fn two_hundred_containers_leave_nothing_behind() {
     lab.until_nothing_is_left();
     assert_eq!(client.run("ps -aq").ok(), "");
     assert_eq!(client.run("volume ls -q").ok(), "");
+}
+
+#[test]
+fn a_full_disk_refuses_runs_and_leaves_nothing_of_them() {
+    let _turn = turn();
+    let lab = Lab::up_with("fullrun", 1, 0, &["--no-init"]);
+    let (small, socket) = (lab.folder("m1").join("small"), lab.folder("m1").join("small.sock"));
+    std::fs::create_dir_all(&small).unwrap();
+    let (at, socket) = (small.display(), socket.display());
+    let serve = format!(
+        "mount -t tmpfs -o size=64m tmpfs {at} && exec drover daemon --hostname small --data-root {at} \
+         --exec-root /run/small --cgroup-parent drover-{}-m1 --image-gc-high-threshold 100 --listen unix://{socket}",
+        lab.name()
+    );
+    let daemon = Running::start(lab.on("m1", &["sh", "-c", &serve]));
+    let [client, docker] = Client::both(&lab, "m1");
+    let run = |client: Client<'_>, words: &str| {
+        lab.sh(
+            "m1",
+            &format!("DROVER_HOST=unix://{socket} DOCKER_HOST=unix://{socket} {} {words}", client.program),
+        )
+    };
+    eventually(20, "the second daemon answers", || run(client, "version").tried());
+    run(client, &format!("load -i {}", archive("busybox").display())).ok();
+    run(
+        client,
+        "run -d --name early busybox sh -c 'until cat /go; do sleep 0.1; done; cp /bin/busybox /copy'",
+    )
+    .ok();
+
+    // It ends with an error, since it writes until nothing fits.
+    let fill = || lab.sh("m1", &format!("dd if=/dev/zero of={at}/filler bs=4k oflag=append conv=notrunc"));
+    for client in [client, docker] {
+        fill();
+        let said = run(client, "run -d --name late -v /anonymous busybox sleep 1000");
+        assert!(!said.is_ok() && said.err.contains("No space left on device"), "{said:?}");
+        assert_eq!(run(client, "ps -a --format '{{.Names}}'").ok(), "early");
+        run(client, &format!("load -i {}", archive("nginx").display())).refused(&["No space left on device"]);
+    }
+    lab.sh("m1", &format!("rm {at}/filler")).ok();
+    run(client, "run -d --name late -v /anonymous busybox sleep 1000").ok();
+    run(docker, "exec early touch /go").ok();
+    assert_eq!(run(client, "wait early").ok(), "0", "it went on through all of it");
+    run(client, "rm -fv early late").ok();
+    assert_eq!(run(client, "volume ls -q").ok(), "");
+    drop(daemon);
 }
 
 /// Kills the daemon after a moment and starts it again.

@@ -11,7 +11,7 @@ mod service;
 mod wait;
 
 pub use archive::{box_archive, broken_archives};
-pub use client::Client;
+pub use client::{Client, archive};
 pub use lab::{Lab, turn};
 pub use load::{Load, answers, ask};
 pub use running::Running;
