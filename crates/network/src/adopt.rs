@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use crate::bridge::PerBridge;
 use crate::host::{Folders, Holding, Host, Slot, State, redirects};
 use crate::host_port::Reservation;
+use crate::inside::Inside;
 use crate::namespace::{self, NamespaceHandle};
 use crate::netlink::link::links;
 use crate::netlink::{Protocol, Socket};
@@ -127,7 +128,8 @@ impl Host {
         let ids = record.overlays.iter().map(|place| &place.network_id);
         let overlays: Vec<_> = ids.filter_map(|id| state.overlays.get(id).cloned()).collect();
         overlays.iter().for_each(|overlay| overlay.join());
-        let holding = Holding { record, _reservations: reservations, _relaying: relaying, overlays };
+        let inside = Arc::new(Inside::found(path));
+        let holding = Holding { record, _reservations: reservations, _relaying: relaying, overlays, inside };
         state.containers.insert(id.to_owned(), Slot::Attached(Box::new(holding)));
         Ok(())
     }

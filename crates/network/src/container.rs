@@ -11,7 +11,7 @@ use crate::namespace::{self, NamespaceHandle};
 use crate::netlink::link::{self, Veth, links};
 use crate::netlink::{Batch, Protocol, Socket};
 use crate::overlay::OverlayNamespace;
-use crate::{Error, Ipv4Net, Mac, mac_of};
+use crate::{Error, Ipv4Net, Mac, Resolver, mac_of};
 
 const LOOPBACK_INDEX: u32 = 1;
 
@@ -74,6 +74,12 @@ pub struct Attached {
     pub bridge_address: Option<Ipv4Addr>,
     /// Its interface on the host's own bridge; without one, and without overlays, it has its loopback alone.
     pub interface: Option<BridgeInterface>,
+    /// Its places in overlays, in the order of its interfaces.
+    pub overlays: Vec<OverlayAddress>,
+    /// Set if its questions for names lead to sockets that [`Network::open_resolver`] opened.
+    ///
+    /// [`Network::open_resolver`]: crate::Network::open_resolver
+    pub resolver: Option<Resolver>,
     /// The ports of this host that lead to it, with the ones the kernel chose.
     pub host_ports: Vec<HostPort>,
 }
@@ -107,8 +113,16 @@ struct Interface<'a> {
     /// The other end's name, and the socket of the namespace it is in.
     outside: (String, &'a Socket),
     address: Ipv4Net,
+    /// Whether it reaches others of its range.
+    reach: Reach,
     routes: Vec<Ipv4Net>,
     gateway: Option<Ipv4Addr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Range,
+    RoutesAlone,
 }
 
 impl Build<'_> {
@@ -130,10 +144,13 @@ impl Build<'_> {
         let links = links(&socket)?;
         let mut batch = Batch::default();
         batch.set_link("bring up the loopback", link::up(LOOPBACK_INDEX));
-        for Interface { name, outside: _, address, routes, gateway } in &interfaces {
+        for Interface { name, outside: _, address, reach, routes, gateway } in &interfaces {
             let gone = || Error::kernel(format!("find {name}"))(std::io::ErrorKind::NotFound.into());
             let index = link::named(&links, name).ok_or_else(gone)?.index;
-            batch.add_address(index, *address);
+            match reach {
+                Reach::Range => batch.add_address(index, *address),
+                Reach::RoutesAlone => batch.add_address_without_route(index, *address),
+            }
             batch.set_link("bring up an interface", link::up(index));
             for net in routes {
                 batch.add_link_route(index, *net);
@@ -171,13 +188,17 @@ impl Build<'_> {
             };
             let mut batch = Batch::default();
             batch.add_link("make an interface", veth.message());
+            if terms.is_parted {
+                batch.set_link("isolate an interface", link::isolated_port(&outside));
+            }
             batch.send(overlay.socket(), &format!("{} in network {}", self.whom(), place.network_id))?;
             let address = Ipv4Net::new(place.address, place.prefix).ok_or_else(|| Error::BadOverlay {
                 network: place.network_id.clone(),
                 reason: format!("a prefix of {} bits is none", place.prefix),
             })?;
             let outside = (outside, overlay.socket());
-            interfaces.push(Interface { name, outside, address, routes: terms.routes, gateway: None });
+            let reach = if terms.is_parted { Reach::RoutesAlone } else { Reach::Range };
+            interfaces.push(Interface { name, outside, address, reach, routes: terms.routes, gateway: None });
         }
         if let Some(address) = self.bridge_address {
             interfaces.push(self.make_egress(inside, format!("eth{}", interfaces.len()), address)?);
@@ -213,7 +234,8 @@ impl Build<'_> {
         let address =
             Ipv4Net::new(address, self.host.prefix).expect("the length is that of the bridge's range");
         let outside = (outside, self.host.socket);
-        Ok(Interface { name, outside, address, routes: Vec::new(), gateway: Some(self.host.gateway) })
+        let gateway = Some(self.host.gateway);
+        Ok(Interface { name, outside, address, reach: Reach::Range, routes: Vec::new(), gateway })
     }
 
     fn outside_name(&self) -> String {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::{Error, Ipv4Net, Mac, mac_of};
+use crate::{Error, Ipv4Net, Mac, VirtualIp, mac_of};
 
 /// A VXLAN network identifier has 24 bits; 0 is left alone because devices treat it as unset.
 const VNI_MAX: u32 = 0xff_ffff;
@@ -27,6 +27,10 @@ pub struct Overlay {
     pub routes: Vec<Ipv4Net>,
     /// Every endpoint of the network; those on this host are skipped.
     pub peers: Vec<Peer>,
+    /// Addresses that stand for several endpoints, for the containers of this host.
+    pub virtual_ips: Vec<VirtualIp>,
+    /// Whether its containers reach `routes` alone, and not each other.
+    pub is_parted: bool,
 }
 
 /// Is an endpoint of an overlay and the node it is on.
@@ -204,6 +208,10 @@ pub(crate) fn check(overlays: &[Overlay]) -> Result<(), Error> {
         if let Some(mtu) = overlay.mtu.filter(|mtu| *mtu < MTU_MIN || *mtu > u32::from(u16::MAX)) {
             return bad(format!("its MTU {mtu} is not between {MTU_MIN} and {}", u16::MAX));
         }
+        let mut virtual_ips = BTreeSet::new();
+        if let Some(twice) = overlay.virtual_ips.iter().find(|each| !virtual_ips.insert(each.address)) {
+            return bad(format!("its virtual address {} is listed twice", twice.address));
+        }
         if let Some(peer) = overlay.peers.iter().find(|peer| peer.mac[0] & 1 == 1 || peer.mac == [0; 6]) {
             return bad(format!("the hardware address of {} stands for no single endpoint", peer.address));
         }
@@ -228,6 +236,8 @@ mod tests {
             node_addresses: Vec::new(),
             routes: Vec::new(),
             peers: Vec::new(),
+            virtual_ips: Vec::new(),
+            is_parted: false,
         };
         for part in text.split('|').map(str::trim).filter(|part| !part.is_empty()) {
             match part.split_once(' ') {

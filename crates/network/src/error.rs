@@ -82,6 +82,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The container has no namespace here.
+    #[error("container {container} has no networks on this host")]
+    NotAttached {
+        /// The container's id.
+        container: String,
+    },
     /// Another call is working on the same container.
     #[error("the networks of container {container} are being changed by another call")]
     Busy {

@@ -11,6 +11,7 @@ use crate::bridge::{self, PerBridge};
 use crate::container::{self, Build};
 use crate::diff::{Underlay, check};
 use crate::host_port::Reservation;
+use crate::inside::Inside;
 use crate::namespace::{self, NamespaceHandle};
 use crate::netlink::{Batch, Socket, link};
 use crate::nft::{Endpoint, Published, Table};
@@ -72,6 +73,7 @@ pub(crate) struct Holding {
     pub(crate) _reservations: Vec<Reservation>,
     pub(crate) _relaying: Vec<Relaying>,
     pub(crate) overlays: Vec<Arc<OverlayNamespace>>,
+    pub(crate) inside: Arc<Inside>,
 }
 
 impl Holding {
@@ -122,6 +124,8 @@ impl Host {
             namespace: self.folders.namespaces.join(id),
             bridge_address: record.bridge_address,
             interface,
+            overlays: record.overlays.clone(),
+            resolver: record.resolver.clone(),
             host_ports: record.host_ports.iter().map(|(_, given)| *given).collect(),
         }
     }
@@ -145,6 +149,10 @@ impl Host {
             Ok(holding) => {
                 let attached = self.describe(&self.state().pools, id, &holding.record);
                 self.settle(id, Some(Box::new(holding)));
+                // Whoever changes an overlay from here on finds the container.
+                self.balance(id).inspect_err(|_| {
+                    let _ = self.detach(id);
+                })?;
                 Ok(attached)
             }
             Err(error) => {
@@ -197,9 +205,11 @@ impl Host {
         let needs_bridge = attachment.egress || !attachment.host_ports.is_empty();
         let bridge = needs_bridge.then_some(uplink.bridge);
         let (bridge_address, overlays) = self.take_places(attachment, bridge)?;
-        let record = Record { uplink, bridge_address, overlays: attachment.overlays.clone(), host_ports };
+        let places = attachment.overlays.clone();
+        let record = Record { uplink, bridge_address, overlays: places, host_ports, resolver: None };
         let relaying = self.relay_to(bridge_address, &mut reservations);
-        let holding = Holding { record, _reservations: reservations, _relaying: relaying, overlays };
+        let inside = Arc::new(Inside::fresh(path.to_owned()));
+        let holding = Holding { record, _reservations: reservations, _relaying: relaying, overlays, inside };
         match self.build_kernel_side(id, path, &holding) {
             Ok(()) => Ok(holding),
             Err(error) => {
@@ -318,7 +328,7 @@ impl Host {
                 .and_then(|namespace| namespace.apply(overlay, underlay, &self.socket));
             result = result.and(applied);
         }
-        result
+        result.and(self.balance_all())
     }
 
     /// Returns an overlay's namespace, made if it is missing.

@@ -1,5 +1,6 @@
 //! Gives containers their networks on this host: the host's own bridges with egress and published ports, and
-//! overlays that reach containers on other nodes once the node has an address towards them.
+//! overlays that reach containers on other nodes once the node has an address towards them. Inside a container, virtual
+//! addresses stand for several endpoints, and questions for names lead to sockets of whoever answers them.
 //!
 //! [`Network`] owns everything it makes on one host. [`Network::apply`] takes the wanted [`Overlay`]s and sends the
 //! kernel only the difference; [`Network::attach`] builds a container's namespace with its interfaces and returns its
@@ -13,12 +14,14 @@
 
 mod address;
 mod adopt;
+mod balancing;
 mod bridge;
 mod container;
 mod diff;
 mod error;
 mod host;
 mod host_port;
+mod inside;
 mod namespace;
 mod netlink;
 mod network;
@@ -28,6 +31,7 @@ mod pool;
 mod record;
 mod relay;
 mod underlay;
+mod virtual_ip;
 
 pub use address::{Ipv4Net, Mac, ParseNetError, mac_of};
 pub use bridge::Bridge;
@@ -35,5 +39,7 @@ pub use container::{Attached, Attachment, BridgeInterface, OverlayAddress, Uplin
 pub use diff::{Overlay, Peer};
 pub use error::Error;
 pub use host_port::{HostPort, Protocol};
+pub use inside::{RESOLVER, Resolver, ResolverSockets};
 pub use namespace::NamespaceHandle;
 pub use network::{Config, Network};
+pub use virtual_ip::VirtualIp;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::host::Host;
 use crate::namespace::{NamespaceHandle, on_thread};
-use crate::{Attached, Attachment, Bridge, Error, Ipv4Net, Overlay, Uplink};
+use crate::{Attached, Attachment, Bridge, Error, Ipv4Net, Overlay, Resolver, ResolverSockets, Uplink};
 
 /// Says where a host keeps its namespaces and which addresses it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,22 @@ impl Network {
     pub async fn detach(&self, container_id: &str) -> Result<(), Error> {
         let (host, id) = (self.host.clone(), container_id.to_owned());
         on_thread(self.host.namespace(), "detach a container", move || host.detach(&id)).await
+    }
+
+    /// Opens sockets inside a container's namespace to which its questions for names at [`RESOLVER`] lead, in place of
+    /// any former ones.
+    ///
+    /// That it has a resolver is remembered, and told by [`Network::attached`]; the sockets end with the process.
+    ///
+    /// [`RESOLVER`]: crate::RESOLVER
+    pub async fn open_resolver(
+        &self,
+        container_id: &str,
+        resolver: &Resolver,
+    ) -> Result<ResolverSockets, Error> {
+        let (host, id, resolver) = (self.host.clone(), container_id.to_owned(), resolver.clone());
+        let work = move || host.open_resolver(&id, &resolver);
+        on_thread(self.host.namespace(), "open a container's resolver", work).await
     }
 
     /// Makes the host's overlays be those wanted; one that still has containers outlives its absence here.

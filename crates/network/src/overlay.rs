@@ -11,6 +11,7 @@ use crate::netlink::link::{self, Link, Vxlan, links};
 use crate::netlink::neighbour::{self, forwardings, neighbours};
 use crate::netlink::route::{addresses, destinations};
 use crate::netlink::{Batch, Protocol, Socket};
+use crate::virtual_ip::{Slots, arranged};
 use crate::{Error, Ipv4Net, Mac, Overlay};
 
 const BRIDGE: &str = "br0";
@@ -36,6 +37,7 @@ struct Known {
     /// How containers join, as last applied.
     terms: Option<Terms>,
     wanted: bool,
+    virtual_ips: Slots,
 }
 
 /// Is what a container needs to know to take part.
@@ -44,6 +46,8 @@ pub(crate) struct Terms {
     pub(crate) bridge: u32,
     pub(crate) mtu: u32,
     pub(crate) routes: Vec<Ipv4Net>,
+    /// Whether containers reach the routes alone.
+    pub(crate) is_parted: bool,
 }
 
 impl OverlayNamespace {
@@ -91,6 +95,11 @@ impl OverlayNamespace {
         self.known().terms.clone().ok_or_else(|| Error::UnknownOverlay { network: self.id.clone() })
     }
 
+    /// Returns the virtual addresses, and what each stands for.
+    pub(crate) fn virtual_ips(&self) -> Slots {
+        self.known().virtual_ips.clone()
+    }
+
     pub(crate) fn join(&self) {
         self.uses.fetch_add(1, Ordering::AcqRel);
     }
@@ -112,6 +121,7 @@ impl OverlayNamespace {
     pub(crate) fn apply(&self, overlay: &Overlay, underlay: &Underlay, host: &Socket) -> Result<(), Error> {
         let mut known = self.known();
         known.wanted = true;
+        known.virtual_ips = arranged(&known.virtual_ips, &overlay.virtual_ips);
         // Taken out while it changes: after a failure the kernel is asked again.
         let present = match known.present.take() {
             Some(present) => present,
@@ -123,11 +133,13 @@ impl OverlayNamespace {
             self.change(&changes, host)?;
         }
         if !changes.is_empty() || known.terms.is_none() {
-            known.terms = Some(Terms { bridge: self.index_of(BRIDGE)?, mtu: 0, routes: Vec::new() });
+            let bridge = self.index_of(BRIDGE)?;
+            known.terms = Some(Terms { bridge, mtu: 0, routes: Vec::new(), is_parted: false });
         }
         if let Some(terms) = &mut known.terms {
             terms.mtu = overlay.mtu.unwrap_or(underlay.mtu);
             terms.routes.clone_from(&overlay.routes);
+            terms.is_parted = overlay.is_parted;
         }
         known.present = Some(target);
         Ok(())

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use crate::host_port::Protocol;
-use crate::{Attachment, Bridge, Error, HostPort, Mac, OverlayAddress, Uplink};
+use crate::{Attachment, Bridge, Error, HostPort, Mac, OverlayAddress, Resolver, Uplink};
 
 /// Is what a container was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct Record {
     pub(crate) overlays: Vec<OverlayAddress>,
     /// As asked for and as given; they differ where the kernel chose the port.
     pub(crate) host_ports: Vec<(HostPort, HostPort)>,
+    /// Set when its questions for names were led to sockets of ours.
+    pub(crate) resolver: Option<Resolver>,
 }
 
 impl Record {
@@ -74,6 +76,10 @@ impl Record {
                 protocol.name()
             ));
         }
+        if let Some(Resolver { servers }) = &self.resolver {
+            let servers: String = servers.iter().map(|server| format!(" {server}")).collect();
+            lines.push(format!("resolver{servers}\n"));
+        }
         lines.push("end\n".to_owned());
         lines.concat()
     }
@@ -81,8 +87,13 @@ impl Record {
     fn from_text(text: &str) -> Option<Record> {
         // Records without a line for it are of a time when there was one bridge.
         let uplink = Uplink::default();
-        let mut record =
-            Record { uplink, bridge_address: None, overlays: Vec::new(), host_ports: Vec::new() };
+        let mut record = Record {
+            uplink,
+            bridge_address: None,
+            overlays: Vec::new(),
+            host_ports: Vec::new(),
+            resolver: None,
+        };
         for line in text.lines() {
             let words: Vec<_> = line.split(' ').collect();
             match words[..] {
@@ -104,6 +115,10 @@ impl Record {
                         protocol: Protocol::from_name(protocol)?,
                     };
                     record.host_ports.push((HostPort { published: asked.parse().ok()?, ..given }, given));
+                }
+                ["resolver", ref servers @ ..] => {
+                    let servers = servers.iter().map(|server| server.parse::<IpAddr>().ok());
+                    record.resolver = Some(Resolver { servers: servers.collect::<Option<_>>()? });
                 }
                 _ => return None,
             }
@@ -139,6 +154,7 @@ mod tests {
                 mac: [2, 0x42, 10, 0, 0, 5],
             }],
             host_ports: vec![(asked, HostPort { published: 40000, ..asked })],
+            resolver: Some(Resolver { servers: vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()] }),
         }
     }
 

@@ -9,7 +9,7 @@ use rtnetlink::packet_core::{
     NetlinkMessage,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage as Message;
-use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::neighbour::NeighbourMessage;
 use rtnetlink::packet_route::route::{RouteMessage, RouteScope};
@@ -86,6 +86,14 @@ impl Batch {
             Fine::IfThere,
             Message::NewAddress(message),
         );
+    }
+
+    /// Gives a link an address whose range is not reached over it.
+    pub(crate) fn add_address_without_route(&mut self, link: u32, net: Ipv4Net) {
+        let mut message = address_message(link, net);
+        message.attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
+        let what = format!("add the address {net}");
+        self.push(what, NLM_F_CREATE, Fine::IfThere, Message::NewAddress(message));
     }
 
     /// Takes an address from a link.

@@ -17,6 +17,8 @@ const NFNL_MSG_BATCH_BEGIN: u16 = 16;
 const NFNL_MSG_BATCH_END: u16 = 17;
 const NFNL_SUBSYS_NFTABLES: u16 = 10;
 const NFPROTO_IPV4: u8 = 2;
+/// The verdict to go on with another chain and come back.
+pub(super) const NFT_JUMP: i32 = -3;
 const HEADER_BYTES: usize = 16;
 /// An attribute's length is a 16-bit number; this many elements of any map we use stay well below it.
 const ELEMENTS_PER_MESSAGE: usize = 500;
@@ -27,6 +29,7 @@ enum Request {
     AddTable = 0,
     RemoveTable = 2,
     AddChain = 3,
+    RemoveChain = 5,
     AddRule = 6,
     AddSet = 9,
     AddElements = 12,
@@ -41,6 +44,9 @@ pub(super) struct Hook {
     pub(super) priority: i32,
 }
 
+/// Where the destinations of this namespace's own connections are rewritten.
+pub(super) const OUTPUT: Hook = Hook { kind: "nat", number: 3, priority: -100 };
+
 /// Describes a map: the layout of keys and values as user space prints them, and their sizes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Map {
@@ -48,8 +54,27 @@ pub(super) struct Map {
     pub(super) id: u32,
     pub(super) key_type: u32,
     pub(super) key_bytes: u32,
-    pub(super) value_type: u32,
-    pub(super) value_bytes: u32,
+    pub(super) holds: Holds,
+}
+
+/// Says what a map has for each key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Nothing: it is a mere set.
+    Keys,
+    Values {
+        kind: u32,
+        bytes: u32,
+    },
+    /// The chain to go on with.
+    Jumps,
+}
+
+/// Is what an element has beside its key.
+enum Content<'e> {
+    Nothing,
+    Value(&'e [u8]),
+    Jump(&'e str),
 }
 
 /// Appends attributes to a buffer.
@@ -89,6 +114,17 @@ impl Attributes<'_> {
     pub(super) fn value(&mut self, kind: u16, value: &[u8]) {
         const NFTA_DATA_VALUE: u16 = 1;
         self.nest(kind, |data| data.bytes(NFTA_DATA_VALUE, value));
+    }
+
+    /// Appends what becomes of a packet.
+    pub(super) fn verdict(&mut self, code: i32, chain: Option<&str>) {
+        const NFTA_DATA_VERDICT: u16 = 2;
+        self.nest(NFTA_DATA_VERDICT, |verdict| {
+            verdict.bytes(1, &code.to_be_bytes());
+            if let Some(chain) = chain {
+                verdict.text(2, chain);
+            }
+        });
     }
 }
 
@@ -148,29 +184,57 @@ impl Transaction {
         });
     }
 
+    pub(super) fn remove_chain(&mut self, name: &str) {
+        const NFTA_CHAIN_NAME: u16 = 3;
+        self.request(Request::RemoveChain, 0, |chain| chain.text(NFTA_CHAIN_NAME, name));
+    }
+
     pub(super) fn add_map(&mut self, map: &Map) {
         const NFT_SET_MAP: u32 = 0x8;
+        const NFT_DATA_VERDICT: u32 = 0xffff_ff00;
+        let value = match map.holds {
+            Holds::Keys => None,
+            Holds::Values { kind, bytes } => Some((kind, bytes)),
+            // The kernel knows the size of its verdicts.
+            Holds::Jumps => Some((NFT_DATA_VERDICT, 0)),
+        };
         self.request(Request::AddSet, NLM_F_CREATE, |set| {
             set.text(2, map.name);
-            set.number(3, NFT_SET_MAP);
+            set.number(3, if value.is_some() { NFT_SET_MAP } else { 0 });
             set.number(4, map.key_type);
             set.number(5, map.key_bytes);
-            set.number(6, map.value_type);
-            set.number(7, map.value_bytes);
+            if let Some((kind, bytes)) = value {
+                set.number(6, kind);
+                set.number(7, bytes);
+            }
             set.number(10, map.id);
         });
     }
 
     pub(super) fn add_elements(&mut self, map: &Map, elements: &[(Vec<u8>, Vec<u8>)]) {
         for part in elements.chunks(ELEMENTS_PER_MESSAGE) {
-            let part = part.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice())));
+            let part = part.iter().map(|(key, value)| (key.as_slice(), Content::Value(value)));
+            self.elements(Request::AddElements, NLM_F_CREATE, map, part);
+        }
+    }
+
+    pub(super) fn add_keys(&mut self, set: &Map, keys: &[Vec<u8>]) {
+        for part in keys.chunks(ELEMENTS_PER_MESSAGE) {
+            let part = part.iter().map(|key| (key.as_slice(), Content::Nothing));
+            self.elements(Request::AddElements, NLM_F_CREATE, set, part);
+        }
+    }
+
+    pub(super) fn add_jumps(&mut self, map: &Map, jumps: &[(Vec<u8>, String)]) {
+        for part in jumps.chunks(ELEMENTS_PER_MESSAGE) {
+            let part = part.iter().map(|(key, chain)| (key.as_slice(), Content::Jump(chain)));
             self.elements(Request::AddElements, NLM_F_CREATE, map, part);
         }
     }
 
     pub(super) fn remove_elements(&mut self, map: &Map, keys: &[Vec<u8>]) {
         for part in keys.chunks(ELEMENTS_PER_MESSAGE) {
-            let part = part.iter().map(|key| (key.as_slice(), None));
+            let part = part.iter().map(|key| (key.as_slice(), Content::Nothing));
             self.elements(Request::RemoveElements, 0, map, part);
         }
     }
@@ -180,7 +244,7 @@ impl Transaction {
         request: Request,
         flags: u16,
         map: &Map,
-        elements: impl Iterator<Item = (&'e [u8], Option<&'e [u8]>)>,
+        elements: impl Iterator<Item = (&'e [u8], Content<'e>)>,
     ) {
         const NFTA_SET_ELEM_LIST_SET: u16 = 2;
         const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
@@ -190,11 +254,15 @@ impl Transaction {
         self.request(request, flags, |message| {
             message.text(NFTA_SET_ELEM_LIST_SET, map.name);
             message.nest(NFTA_SET_ELEM_LIST_ELEMENTS, |list| {
-                for (key, value) in elements {
+                for (key, content) in elements {
                     list.nest(NFTA_LIST_ELEM, |element| {
                         element.value(NFTA_SET_ELEM_KEY, key);
-                        if let Some(value) = value {
-                            element.value(NFTA_SET_ELEM_DATA, value);
+                        match content {
+                            Content::Nothing => {}
+                            Content::Value(value) => element.value(NFTA_SET_ELEM_DATA, value),
+                            Content::Jump(chain) => {
+                                element.nest(NFTA_SET_ELEM_DATA, |data| data.verdict(NFT_JUMP, Some(chain)));
+                            }
                         }
                     });
                 }

@@ -1,7 +1,16 @@
 //! The steps a rule is made of.
 
-use super::encoder::Attributes;
+use super::encoder::{Attributes, NFT_JUMP};
 use crate::Ipv4Net;
+
+/// The numbers by which user space knows how to print keys and values.
+pub(super) const TYPE_NUMBER: u32 = 4;
+pub(super) const TYPE_ADDRESS: u32 = 7;
+pub(super) const TYPE_PROTOCOL: u32 = 12;
+pub(super) const TYPE_PORT: u32 = 13;
+
+/// The attribute in which a rule carries a value or verdict.
+const NFTA_IMMEDIATE_DATA: u16 = 2;
 
 /// Is one of the sixteen 4-byte registers a rule computes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +53,25 @@ pub(super) enum Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expression<'a> {
     Load(Field, Register),
+    /// Puts a value into the register.
+    Constant(&'a [u8], Register),
     Mask(Register, [u8; 4]),
     Equal(Register, &'a [u8]),
     Differ(Register, &'a [u8]),
     /// Looks up the key that starts at the first register, ends the rule if it is absent, and puts the value there.
     Look(&'a str, Register),
+    /// Looks up the key that starts at the register, ends the rule if it is absent.
+    Among(&'a str, Register),
+    /// Looks up the key that starts at the register, and goes on with the chain it leads to if there is one.
+    Follow(&'a str, Register),
+    /// Puts a random number below the given one into the register.
+    Random(u32, Register),
     /// Sends the connection to the address and port that start at the register.
     Redirect(Register),
+    /// Sends the connection to the address in the register, and leaves its port.
+    RedirectAddress(Register),
+    /// Tells the sender that nothing is at that port.
+    Refuse,
     Masquerade,
     Jump(&'a str),
     Accept,
@@ -75,16 +96,24 @@ impl Expression<'_> {
             },
             Expression::Mask(..) => "bitwise",
             Expression::Equal(..) | Expression::Differ(..) => "cmp",
-            Expression::Look(..) => "lookup",
-            Expression::Redirect(_) => "nat",
+            Expression::Look(..) | Expression::Among(..) | Expression::Follow(..) => "lookup",
+            Expression::Random(..) => "numgen",
+            Expression::Redirect(_) | Expression::RedirectAddress(_) => "nat",
+            Expression::Refuse => "reject",
             Expression::Masquerade => "masq",
-            Expression::Jump(_) | Expression::Accept | Expression::Drop => "immediate",
+            Expression::Constant(..) | Expression::Jump(_) | Expression::Accept | Expression::Drop => {
+                "immediate"
+            }
         }
     }
 
     fn data(&self, data: &mut Attributes<'_>) {
         match *self {
             Expression::Load(field, to) => load(data, field, to),
+            Expression::Constant(value, register) => {
+                data.number(1, register.0);
+                data.value(NFTA_IMMEDIATE_DATA, value);
+            }
             Expression::Mask(register, mask) => {
                 data.number(1, register.0);
                 data.number(2, register.0);
@@ -109,23 +138,48 @@ impl Expression<'_> {
                 data.number(2, register.0);
                 data.number(3, register.0);
             }
+            Expression::Among(set, register) => {
+                data.text(1, set);
+                data.number(2, register.0);
+            }
+            Expression::Follow(map, register) => {
+                data.text(1, map);
+                data.number(2, register.0);
+                data.number(3, Register::VERDICT.0);
+            }
+            Expression::Random(below, register) => {
+                const NFT_NG_RANDOM: u32 = 1;
+                data.number(1, register.0);
+                data.number(2, below);
+                data.number(3, NFT_NG_RANDOM);
+            }
             Expression::Redirect(register) => {
-                const NFT_NAT_DNAT: u32 = 1;
-                const NFPROTO_IPV4: u32 = 2;
-                data.number(1, NFT_NAT_DNAT);
-                data.number(2, NFPROTO_IPV4);
-                data.number(3, register.0);
+                redirect(data, register);
                 data.number(5, register.next(1).0);
+            }
+            Expression::RedirectAddress(register) => redirect(data, register),
+            Expression::Refuse => {
+                const NFT_REJECT_ICMP_UNREACH: u32 = 0;
+                const ICMP_PORT_UNREACH: u8 = 3;
+                data.number(1, NFT_REJECT_ICMP_UNREACH);
+                data.bytes(2, &[ICMP_PORT_UNREACH]);
             }
             Expression::Masquerade => {}
             Expression::Jump(chain) => {
-                const NFT_JUMP: i32 = -3;
                 verdict(data, NFT_JUMP, Some(chain));
             }
             Expression::Accept => verdict(data, libc::NF_ACCEPT, None),
             Expression::Drop => verdict(data, libc::NF_DROP, None),
         }
     }
+}
+
+fn redirect(data: &mut Attributes<'_>, address: Register) {
+    const NFT_NAT_DNAT: u32 = 1;
+    const NFPROTO_IPV4: u32 = 2;
+    data.number(1, NFT_NAT_DNAT);
+    data.number(2, NFPROTO_IPV4);
+    data.number(3, address.0);
 }
 
 fn load(data: &mut Attributes<'_>, field: Field, to: Register) {
@@ -163,17 +217,8 @@ fn payload(data: &mut Attributes<'_>, to: Register, header: u32, offset: u32, le
 }
 
 fn verdict(data: &mut Attributes<'_>, code: i32, chain: Option<&str>) {
-    const NFTA_IMMEDIATE_DATA: u16 = 2;
-    const NFTA_DATA_VERDICT: u16 = 2;
     data.number(1, Register::VERDICT.0);
-    data.nest(NFTA_IMMEDIATE_DATA, |nest| {
-        nest.nest(NFTA_DATA_VERDICT, |verdict| {
-            verdict.bytes(1, &code.to_be_bytes());
-            if let Some(chain) = chain {
-                verdict.text(2, chain);
-            }
-        });
-    });
+    data.nest(NFTA_IMMEDIATE_DATA, |nest| nest.verdict(code, chain));
 }
 
 /// Returns a link's name as it is compared: filled up with zeros.

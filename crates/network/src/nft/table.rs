@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::encoder::{Hook, Map, Transaction};
+use super::encoder::{Holds, Hook, Map, OUTPUT, Transaction};
 use super::expression::Expression::{
     self, Accept, Differ, Drop, Equal, Jump, Load, Look, Mask, Masquerade, Redirect,
 };
-use super::expression::{Field, Register, link_name, mask};
+use super::expression::{Field, Register, TYPE_ADDRESS, TYPE_PORT, TYPE_PROTOCOL, link_name, mask};
 use crate::host_port::Protocol;
 use crate::netlink::Socket;
 use crate::{Bridge, Error, Ipv4Net};
@@ -20,9 +20,6 @@ const IPS_DST_NAT: [u8; 4] = (1_u32 << 5).to_ne_bytes();
 /// The bit of packets that begin a connection.
 const CT_STATE_NEW: [u8; 4] = (1_u32 << 3).to_ne_bytes();
 
-const TYPE_ADDRESS: u32 = 7;
-const TYPE_PROTOCOL: u32 = 12;
-const TYPE_PORT: u32 = 13;
 /// Types of a concatenation are packed into one number, six bits each.
 const ENDPOINT_TYPE: u32 = TYPE_ADDRESS << 6 | TYPE_PORT;
 
@@ -32,8 +29,7 @@ const PORTS: Map = Map {
     id: 1,
     key_type: TYPE_PROTOCOL << 6 | TYPE_PORT,
     key_bytes: 8,
-    value_type: ENDPOINT_TYPE,
-    value_bytes: 8,
+    holds: Holds::Values { kind: ENDPOINT_TYPE, bytes: 8 },
 };
 /// Published on one address: that address, protocol and port give a container's address and port.
 const PORTS_AT: Map = Map {
@@ -41,14 +37,12 @@ const PORTS_AT: Map = Map {
     id: 2,
     key_type: TYPE_ADDRESS << 12 | TYPE_PROTOCOL << 6 | TYPE_PORT,
     key_bytes: 12,
-    value_type: ENDPOINT_TYPE,
-    value_bytes: 8,
+    holds: Holds::Values { kind: ENDPOINT_TYPE, bytes: 8 },
 };
 
 const GUARD: Hook = Hook { kind: "filter", number: 0, priority: -300 };
 const PREROUTING: Hook = Hook { kind: "nat", number: 0, priority: -100 };
 const FORWARD: Hook = Hook { kind: "filter", number: 2, priority: 0 };
-const OUTPUT: Hook = Hook { kind: "nat", number: 3, priority: -100 };
 const POSTROUTING: Hook = Hook { kind: "nat", number: 4, priority: 100 };
 
 /// Is where a published port is reached on this host.

@@ -164,6 +164,48 @@ fn thread_inside_the_overlay_reaches_containers_on_every_host() {
 }
 
 #[test]
+fn containers_of_a_parted_overlay_reach_nodes_and_not_each_other() {
+    let lab = Lab::new(2, 1500);
+    let (one, two) = (lab.open(1), lab.open(2));
+    let nodes: [Ipv4Net; 2] = ["198.18.0.1/32".parse().unwrap(), "198.18.0.2/32".parse().unwrap()];
+    let neighbour = Ipv4Addr::new(10, 0, 1, 9);
+    let endpoints = [(A, 1), (neighbour, 1), (B, 2), (nodes[0].address(), 1), (nodes[1].address(), 2)];
+    for (network, own) in [(&one, nodes[0]), (&two, nodes[1])] {
+        let mut ingress = overlay("ingress", 4096, &endpoints);
+        ingress.node_addresses = vec![own];
+        ingress.routes = vec!["198.18.0.0/15".parse().unwrap()];
+        ingress.is_parted = true;
+        wait(network.apply(&[ingress])).unwrap();
+    }
+    let with_egress = |address| network::Attachment { egress: true, ..on_overlay("ingress", address) };
+    let a = wait(one.attach("a", &with_egress(A))).unwrap();
+    let near = wait(one.attach("near", &with_egress(neighbour))).unwrap();
+    let far = wait(two.attach("far", &with_egress(B))).unwrap();
+    for served in [&a, &near, &far] {
+        serve(&served.namespace, 80);
+    }
+
+    for (from, to) in [(&a, neighbour), (&a, B), (&far, A), (&near, A)] {
+        assert!(!is_reachable(&from.namespace, (to, 80)), "{to}");
+    }
+    // A route of its own, which it may not make, helps neither near nor far.
+    lab.run_in(&a.namespace, "ip route add 10.0.1.0/24 dev eth0");
+    assert!(!is_reachable(&a.namespace, (neighbour, 80)) && !is_reachable(&a.namespace, (B, 80)));
+    for (network, own) in [(one, nodes[0]), (two, nodes[1])] {
+        for target in [A, neighbour, B] {
+            let handle = network.enter_overlay("ingress").unwrap();
+            let worker = std::thread::spawn(move || {
+                handle.enter().unwrap();
+                let mut stream =
+                    std::net::TcpStream::connect_timeout(&(target, 80).into(), DEADLINE).unwrap();
+                greeting(&mut stream)
+            });
+            assert_eq!(worker.join().unwrap(), own.address().to_string(), "{target}");
+        }
+    }
+}
+
+#[test]
 fn change_of_peers_leaves_connections_alone() {
     let lab = Lab::new(2, 1500);
     let (one, two) = (lab.open(1), lab.open(2));

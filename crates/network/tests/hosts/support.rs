@@ -78,10 +78,12 @@ impl Lab {
 
     /// Runs a shell command in a namespace of the lab and returns what it printed.
     pub fn run(&self, name: &str, command: &str) -> String {
-        let net = format!("--net={}", self.path(name).display());
-        let output = Command::new("nsenter").args([&net, "sh", "-ec", command]).output().unwrap();
-        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        run_in(&self.path(name), command)
+    }
+
+    /// Runs a shell command in any namespace and returns what it printed.
+    pub fn run_in(&self, namespace: &Path, command: &str) -> String {
+        run_in(namespace, command)
     }
 
     pub fn run_on(&self, host: usize, command: &str) -> String {
@@ -114,6 +116,13 @@ impl Drop for Lab {
             let _ = umount2(&path, MntFlags::MNT_DETACH);
         }
     }
+}
+
+fn run_in(namespace: &Path, command: &str) -> String {
+    let net = format!("--net={}", namespace.display());
+    let output = Command::new("nsenter").args([&net, "sh", "-ec", command]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn host_name(host: usize) -> String {
@@ -156,6 +165,8 @@ pub fn overlay(id: &str, vni: u32, endpoints: &[(Ipv4Addr, usize)]) -> Overlay {
         node_addresses: Vec::new(),
         routes: Vec::new(),
         peers: endpoints.iter().map(peer).collect(),
+        virtual_ips: Vec::new(),
+        is_parted: false,
     }
 }
 
