@@ -2,7 +2,8 @@
 //!
 //! Needs Debian's `wrk`, `haproxy` and `nginx`. The backend is nginx; every proxy has two threads or processes, and
 //! all take turns within a round, so that what else the machine does meets them alike. Printed are the medians of
-//! requests per second and of the 99th percentile, and their ratio to the best other proxy of the same kind.
+//! requests per second, of the 99th percentile, and of the processor's time a request cost the proxy, and their ratio
+//! to the best other proxy of the same kind. The last is what others on the machine disturb least.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -51,7 +52,13 @@ fn main() -> Result<()> {
     for _ in 0..rounds {
         for (index, load) in LOADS.iter().enumerate().filter(|(_, load)| load.0.contains(only)) {
             for (name, port) in &bench.ports {
-                results.entry((index, name)).or_default().push(wrk(*port, load, seconds)?);
+                let process = bench.children.iter().find(|(other, _)| other == name);
+                let spent = || process.map_or(Ok(0), |(_, child)| processor_ns(child.id()));
+                let before = spent()?;
+                let mut measured = wrk(*port, load, seconds)?;
+                let requests = measured.requests * seconds as f64;
+                measured.cost_us = (spent()? - before) as f64 / 1000.0 / requests;
+                results.entry((index, name)).or_default().push(measured);
             }
         }
     }
@@ -90,6 +97,8 @@ fn serve(port: u16, carries: &str, backends: &[String]) -> Result<()> {
 struct Measured {
     requests: f64,
     p99_ms: f64,
+    /// The processor's time per request.
+    cost_us: f64,
     errors: u64,
 }
 
@@ -266,6 +275,18 @@ fn memory_bytes(process: u32) -> Result<u64> {
     Ok(own * 1024 + children.sum::<Result<u64>>()?)
 }
 
+/// Returns how long a process and its children have run, all threads together.
+fn processor_ns(process: u32) -> Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let figures = fs::read_to_string(task?.path().join("schedstat"))?;
+        sum += figures.split_whitespace().next().unwrap_or("0").parse::<u64>()?;
+    }
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    let children = children.split_whitespace().map(|child| processor_ns(child.parse()?));
+    Ok(sum + children.sum::<Result<u64>>()?)
+}
+
 fn wrk(port: u16, load: &(&str, &str, &[&str], usize), seconds: u64) -> Result<Measured> {
     let (_, path, further, connections) = load;
     let output = Command::new("wrk")
@@ -285,6 +306,7 @@ fn wrk(port: u16, load: &(&str, &str, &[&str], usize), seconds: u64) -> Result<M
     Ok(Measured {
         requests: after("Requests/sec:").parse().unwrap_or(0.0),
         p99_ms: milliseconds(&after("99%")),
+        cost_us: 0.0,
         errors: numbers(after("Socket errors:")) + numbers(after("Non-2xx or 3xx responses:")),
     })
 }
@@ -303,7 +325,12 @@ fn median(measured: &[Measured]) -> Measured {
         values[values.len() / 2]
     };
     let errors = measured.iter().map(|measured| measured.errors).sum();
-    Measured { requests: middle(|seen| seen.requests), p99_ms: middle(|seen| seen.p99_ms), errors }
+    Measured {
+        requests: middle(|seen| seen.requests),
+        p99_ms: middle(|seen| seen.p99_ms),
+        cost_us: middle(|seen| seen.cost_us),
+        errors,
+    }
 }
 
 fn print(load: &str, medians: &[(&str, Measured)]) {
@@ -318,13 +345,22 @@ fn print(load: &str, medians: &[(&str, Measured)]) {
                 && PROXIES.iter().any(|(known, own)| known == other && Some(*own) == kind)
         });
         let best = others.clone().map(|(_, other)| other.requests).fold(0.0, f64::max);
-        let least = others.map(|(_, other)| other.p99_ms).fold(f64::INFINITY, f64::min);
+        let least = others.clone().map(|(_, other)| other.p99_ms).fold(f64::INFINITY, f64::min);
+        let cheapest = others.map(|(_, other)| other.cost_us).fold(f64::INFINITY, f64::min);
         let ratio = if name.starts_with("drover") {
-            format!("  {:.2} of the best, p99 {:.2}", measured.requests / best, measured.p99_ms / least)
+            let Measured { requests, p99_ms, cost_us, .. } = measured;
+            format!(
+                "  {:.2} of the best, p99 {:.2}, cost {:.2}",
+                requests / best,
+                p99_ms / least,
+                cost_us / cheapest
+            )
         } else {
             String::new()
         };
-        let Measured { requests, p99_ms, errors } = measured;
-        println!("  {name:<14} {requests:>9.0}/s  p99 {p99_ms:>8.2} ms  {errors} errors{ratio}");
+        let Measured { requests, p99_ms, cost_us, errors } = measured;
+        println!(
+            "  {name:<14} {requests:>9.0}/s  p99 {p99_ms:>7.2} ms  {cost_us:>7.1} µs  {errors} errors{ratio}"
+        );
     }
 }

@@ -16,6 +16,25 @@ thread_local! {
     static CHUNK: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK_BYTES].into_boxed_slice());
 }
 
+/// How many chunks a connection moves before others have their turn: a long body shall not keep short ones waiting.
+const CHUNKS_PER_TURN: u32 = 2;
+
+/// Counts what a connection moves in one turn.
+#[derive(Default)]
+pub(crate) struct Turn(u32);
+
+impl Turn {
+    /// Counts a chunk; pending if others should come first, after which this connection is looked at again.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.0 += 1;
+        if self.0 <= CHUNKS_PER_TURN {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
 /// Reads what has come and hands it to `take`; nothing at the end of the stream.
 ///
 /// `take` must not read by this way itself.

@@ -7,13 +7,16 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 
 use crate::apply::Ports;
+use crate::crew::Crew;
 use crate::datagram;
 use crate::http;
+use crate::manners::Manners;
 use crate::reach::Patience;
-use crate::worker::{Command, Manners, Worker};
+use crate::worker::{Command, Worker};
 use crate::{PortCounters, PortProblem, Table};
 
 /// How often a port that could not be opened is tried again.
@@ -133,7 +136,7 @@ impl Config {
         };
         let limits =
             http::Limits { idle: self.idle_timeout, head: self.head_timeout, stall: self.stall_timeout };
-        Manners::new(patience, limits, flows, self.connections_max.div_ceil(self.threads.max(1)))
+        Manners::new(patience, limits, flows)
     }
 }
 
@@ -168,13 +171,24 @@ impl Ingress {
     ///
     /// Ports open in the network namespace of the thread that calls this, or [`Ingress::apply`].
     pub fn start(config: Config) -> Result<Ingress, Error> {
-        let threads = config.threads.max(1);
-        let start = |worker: usize| {
+        let channels: Vec<_> = (0..config.threads.max(1)).map(|_| unbounded_channel()).collect();
+        let crew = channels.iter().map(|(commands, _)| commands.clone()).collect();
+        let crew = Arc::new(Crew::new(crew, config.connections_max));
+        let start = |(worker, channel)| {
             let prepare = config.on_thread_start.clone();
-            Worker::start(format!("ingress-{worker}"), move || prepare(), config.manners())
+            Worker::start(worker, crew.clone(), channel, move || prepare(), config.manners())
                 .map_err(|source| Error::Worker { worker, source })
         };
-        let workers: Vec<_> = (0..threads).map(start).collect::<Result<_, _>>()?;
+        let mut workers = Vec::new();
+        for channel in channels.into_iter().enumerate() {
+            match start(channel) {
+                Ok(worker) => workers.push(worker),
+                Err(error) => {
+                    end(workers);
+                    return Err(error);
+                }
+            }
+        }
         let ports = Arc::new(Ports::new(workers.iter().map(|worker| worker.commands.clone()).collect()));
         let (retry, wakes) = mpsc::channel();
         let retried = ports.clone();
@@ -249,11 +263,16 @@ impl Ingress {
 impl Drop for Ingress {
     fn drop(&mut self) {
         self.end_retrying();
-        for worker in self.workers.drain(..) {
-            let (done, _) = oneshot::channel();
-            let _ = worker.commands.send(Command::Finish(Duration::ZERO, done));
-            let _ = worker.thread.join();
-        }
+        end(std::mem::take(&mut self.workers));
+    }
+}
+
+/// Ends workers at once.
+fn end(workers: Vec<Worker>) {
+    for worker in workers {
+        let (done, _) = oneshot::channel();
+        let _ = worker.commands.send(Command::Finish(Duration::ZERO, done));
+        let _ = worker.thread.join();
     }
 }
 

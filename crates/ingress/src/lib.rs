@@ -12,16 +12,19 @@
 //! It never decides which backends are healthy, never breaks established connections when the table changes, and
 //! knows nothing of the kernel beyond sockets.
 
+mod accept;
 mod apply;
 mod backend;
 mod choose;
 mod chunk;
 mod clock;
 mod counters;
+mod crew;
 mod datagram;
 mod http;
 mod ingress;
 mod listen;
+mod manners;
 mod port;
 mod reach;
 mod roster;

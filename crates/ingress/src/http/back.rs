@@ -8,7 +8,7 @@ use http1::{BadResponse, Body, Passed, Reply, Response, Version, read_response};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use crate::chunk;
+use crate::chunk::{self, Turn};
 
 /// Heads longer than this are no response.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -78,6 +78,7 @@ impl Back {
         reply: &Reply,
         moved: &mut usize,
     ) -> Poll<Result<(), Fault>> {
+        let mut turn = Turn::default();
         loop {
             while self.written < self.out.len() {
                 let written = Pin::new(&mut *client).poll_write(context, &self.out[self.written..]);
@@ -90,6 +91,7 @@ impl Back {
             if self.response.is_some() && self.body.is_done() {
                 return Poll::Ready(Ok(()));
             }
+            ready!(turn.poll(context));
             let read = chunk::poll_read(server, context, |_, bytes, context| {
                 *moved += bytes.len();
                 self.take(bytes, client, context, reply)

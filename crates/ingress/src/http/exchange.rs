@@ -15,10 +15,10 @@ use super::pool::{self, Repeat};
 use crate::backend::Use;
 use crate::choose::Tried;
 use crate::clock::Alarm;
+use crate::manners::Manners;
 use crate::port::Port;
 use crate::reach::{Unreached, reach};
 use crate::stream::{End, Held, Opening, relay};
-use crate::worker::Manners;
 
 /// Says what becomes of a client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::client::Client;
-use crate::chunk;
+use crate::chunk::{self, Turn};
 
 /// Is a request of which some has been sent.
 pub(crate) struct Forth {
@@ -79,6 +79,7 @@ impl Forth {
         context: &mut Context<'_>,
         moved: &mut usize,
     ) -> Poll<Result<(), Fault>> {
+        let mut turn = Turn::default();
         loop {
             while self.sent < self.taken.len() {
                 let written = Pin::new(&mut *server).poll_write(context, &self.taken[self.sent..]);
@@ -97,6 +98,7 @@ impl Forth {
                 self.take_rest(&mut client.inbox.rest)?;
                 continue;
             }
+            ready!(turn.poll(context));
             let Client { stream, inbox } = client;
             let read = chunk::poll_read(stream, context, |_, bytes, context| {
                 self.take_chunk(bytes, &mut inbox.rest, server, context, moved)

@@ -12,9 +12,9 @@ use super::client::{Client, Next};
 use super::exchange::{After, exchange};
 use super::multiplexed;
 use crate::clock::Alarm;
+use crate::manners::Manners;
 use crate::port::Port;
 use crate::reach::reset;
-use crate::worker::Manners;
 
 /// Is a client's connection, and how long it has for what it does.
 ///

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::repeat::may_repeat;
 use crate::backend::Use;
-use crate::chunk;
+use crate::chunk::{self, Turn};
 
 /// Says how a relay ended.
 #[derive(Debug)]
@@ -155,6 +155,7 @@ impl Half {
         if self.is_shut {
             return Poll::Ready(Ok(()));
         }
+        let mut turn = Turn::default();
         loop {
             ready!(self.poll_flush(to, context)).map_err(|_| Fault::Writing)?;
             if self.is_read && other == Other::Shut {
@@ -168,6 +169,7 @@ impl Half {
                 self.is_shut = true;
                 return Poll::Ready(Ok(()));
             }
+            ready!(turn.poll(context));
             ready!(self.poll_pass(from, to, context, &mut seen))?;
         }
     }

@@ -21,9 +21,9 @@ use super::senders::{Outgoing, Sender, dialect, gate};
 use crate::backend::Use;
 use crate::choose::Tried;
 use crate::http::answer::Problem;
+use crate::manners::{Busy, Manners};
 use crate::port::Port;
 use crate::reach::{connect, reach};
-use crate::worker::{Busy, Manners};
 
 /// Is what a client is sent: what a backend answers, or what the proxy says itself.
 type Answer = Either<Answered, Full<Bytes>>;

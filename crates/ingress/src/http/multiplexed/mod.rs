@@ -21,8 +21,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::timeout;
 
 use super::client::Client;
+use crate::manners::Manners;
 use crate::port::Port;
-use crate::worker::Manners;
 use count::Count;
 use rewound::Rewound;
 
