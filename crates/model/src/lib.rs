@@ -17,6 +17,7 @@ mod name;
 mod network;
 mod node;
 mod placement;
+mod port_label;
 mod resources;
 mod restart;
 mod service;
@@ -35,11 +36,12 @@ pub use invalid::Invalid;
 pub use meta::{Labels, Meta, Timestamp, Version};
 pub use mount::{BindOptions, Mount, MountKind, TmpfsOptions, VolumeOptions};
 pub use name::check_name;
-pub use network::{Ipam, IpamPool, Network, NetworkSpec, Subnet};
+pub use network::{Ipam, IpamPool, Network, NetworkSpec, Predefined, Subnet};
 pub use node::{
     Availability, Description, Engine, Node, NodeSpec, NodeState, NodeStatus, Platform, Plugin, Role,
 };
 pub use placement::{Constraint, Operator, Placement};
+pub use port_label::{PortTraffic, ProxyHeader, port_label};
 pub use resources::{GenericResource, Limits, Reservations, Resources};
 pub use restart::{RestartCondition, RestartPolicy};
 pub use service::{Mode, NetworkAttachment, Service, ServiceSpec, TaskSpec};

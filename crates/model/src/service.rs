@@ -1,8 +1,9 @@
 //! A service: what should run, how often and how it is reached.
 
 use crate::{
-    ContainerSpec, Endpoint, EndpointSpec, Invalid, Labels, LogDriver, Meta, Placement, Resources,
-    RestartPolicy, ServiceId, SpecId, SpecVersion, UpdateConfig, UpdateStatus, check_name,
+    ContainerSpec, Endpoint, EndpointSpec, Invalid, Labels, LogDriver, Meta, Placement, Predefined,
+    Resources, RestartPolicy, ServiceId, SpecId, SpecVersion, UpdateConfig, UpdateStatus, check_name,
+    port_label,
 };
 
 /// A service of the cluster.
@@ -64,8 +65,47 @@ impl ServiceSpec {
         for config in [&self.update, &self.rollback].into_iter().flatten() {
             config.validate()?;
         }
-        self.endpoint.validate()
+        self.endpoint.validate()?;
+        port_label::validate(&self.labels, &self.endpoint)?;
+        self.networks()
     }
+
+    fn networks(&self) -> Result<(), Invalid> {
+        let wishes = &self.task.networks;
+        for (at, wish) in wishes.iter().enumerate() {
+            if wishes[..at].iter().any(|other| other.target == wish.target) {
+                return Err(Invalid::because(format!("network {} is named twice", wish.target)));
+            }
+            if let Some(alias) = wish.aliases.iter().find(|alias| !is_host_name(alias)) {
+                return Err(Invalid::because(format!(
+                    "invalid alias {alias:?} on network {}: use letters, digits, '-', '_' and '.', at most 63 between dots",
+                    wish.target
+                )));
+            }
+        }
+        let is_host = |wish: &NetworkAttachment| Predefined::find(&wish.target) == Some(Predefined::Host);
+        if !wishes.iter().any(is_host) {
+            return Ok(());
+        }
+        if wishes.len() > 1 {
+            return Err(Invalid::because("a service on the host network cannot be on others beside it"));
+        }
+        if self.endpoint.ingress_ports().next().is_some() {
+            return Err(Invalid::because(
+                "a service on the host network has the node's own ports: publish them with mode=host, or not at all",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Claims that a name can be asked for.
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// How many tasks a service has, and whether they end.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Meta, Timestamp, Version};
 
-use crate::{Change, Conflict, Key, Object, View};
+use crate::{Change, Conflict, Key, Object, View, reference};
 
 impl View {
     /// Takes a batch that was committed at `index`, wholly or not at all.
@@ -71,6 +71,7 @@ impl View {
         if let Change::Put(object) = change {
             self.check_unique(object)?;
         }
+        reference::check(self, change)?;
         Ok(current)
     }
 

@@ -17,6 +17,7 @@ mod index;
 mod load;
 mod object;
 mod plan;
+mod reference;
 mod table;
 mod touched;
 mod view;
