@@ -13,10 +13,11 @@ mod port;
 mod service;
 mod task;
 
-use model::NetworkSpec;
 use store::{Draft, Env, Plan, Touched, View};
 
 use crate::address::Books;
+
+pub use network::{Shortage, check_network};
 
 /// Returns what should change so that everything that can be given out is.
 pub fn plan(view: &View, touched: &Touched, env: &mut Env<'_>) -> Plan {
@@ -33,9 +34,4 @@ pub fn plan(view: &View, touched: &Touched, env: &mut Env<'_>) -> Plan {
     }
     books.close(&mut draft);
     draft.into_plan()
-}
-
-/// Says why a network that is about to be made would wait for a subnet or an identifier, if it would.
-pub fn check_network(view: &View, spec: &NetworkSpec) -> Result<(), String> {
-    network::check(view, spec)
 }

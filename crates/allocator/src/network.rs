@@ -1,6 +1,7 @@
 //! Gives each overlay network a subnet and a VXLAN network identifier.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -31,23 +32,44 @@ pub(crate) fn plan(draft: &mut Draft) -> Lacking {
     lacking
 }
 
-/// Says why a network that is about to be made could have no subnet or identifier, if it could not.
-pub(crate) fn check(view: &View, spec: &NetworkSpec) -> Result<(), String> {
-    subnet_for(view, spec).and_then(|_| vni_for(view, spec)).map(|_| ())
+/// Why a network has no subnet or no identifier. The words go behind its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shortage {
+    /// Another network has addresses of the subnet that it asks for.
+    SubnetTaken(String),
+    /// No subnet can be cut from the pools any more.
+    PoolsUsedUp(String),
+    /// Another network has the identifier that it asks for, or there is none.
+    Identifier(String),
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SubnetTaken(why) | Self::PoolsUsedUp(why) | Self::Identifier(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Says why a network that is about to be made would wait for a subnet or an identifier, if it would. What older
+/// networks ask for and do not have yet is theirs.
+pub fn check_network(view: &View, spec: &NetworkSpec) -> Result<(), Shortage> {
+    let claimed = |other: &Network| other.subnet.or_else(|| asked_subnet(&other.spec));
+    subnet_for(view, spec, &claimed).and_then(|_| vni_for(view, spec)).map(|_| ())
 }
 
 fn is_waiting(network: &Network) -> bool {
     network.spec.is_overlay() && (network.subnet.is_none() || network.vni.is_none())
 }
 
-fn allocate(draft: &mut Draft, network: &Network) -> Result<(), String> {
+fn allocate(draft: &mut Draft, network: &Network) -> Result<(), Shortage> {
     let cluster = draft.view().cluster().cloned();
     let mut last =
         cluster.as_ref().map(|cluster| (cluster.last_subnet, cluster.last_vni)).unwrap_or_default();
     let subnet = match network.subnet {
         Some(subnet) => subnet,
         None => {
-            let found = subnet_for(draft.view(), &network.spec)?;
+            let found = subnet_for(draft.view(), &network.spec, &|other| other.subnet)?;
             if found.is_cut {
                 last.0 = Some(found.subnet);
             }
@@ -77,23 +99,36 @@ struct FreeSubnet {
     is_cut: bool,
 }
 
-fn subnet_for(view: &View, spec: &NetworkSpec) -> Result<FreeSubnet, String> {
-    let taken = || view.networks().filter_map(|other| Some((other.subnet?, other)));
-    if let Some(asked) = spec.ipam.pools.iter().find_map(|pool| pool.subnet) {
+fn asked_subnet(spec: &NetworkSpec) -> Option<Subnet> {
+    spec.ipam.pools.iter().find_map(|pool| pool.subnet)
+}
+
+/// Finds a subnet that meets none of those that networks have; `has` tells what a network has.
+fn subnet_for(
+    view: &View,
+    spec: &NetworkSpec,
+    has: &dyn Fn(&Network) -> Option<Subnet>,
+) -> Result<FreeSubnet, Shortage> {
+    let taken = || view.networks().filter_map(|other| Some((has(other)?, other)));
+    if let Some(asked) = asked_subnet(spec) {
         return match taken().find(|(subnet, _)| subnet.overlaps(asked)) {
-            Some((subnet, other)) => {
-                Err(format!("cannot have subnet {asked}: network {} has {subnet}", other.spec.name))
-            }
+            Some((subnet, other)) => Err(Shortage::SubnetTaken(format!(
+                "cannot have subnet {asked}: network {} has {subnet}",
+                other.spec.name
+            ))),
             None => Ok(FreeSubnet { subnet: asked, is_cut: false }),
         };
     }
-    let cluster = view.cluster().ok_or("has no subnet: there is no cluster to take one from")?;
+    let cluster = view.cluster().ok_or_else(|| {
+        Shortage::PoolsUsedUp("has no subnet: there is no cluster to take one from".to_owned())
+    })?;
     let mut taken: Vec<Subnet> = taken().map(|(subnet, _)| subnet).collect();
     taken.sort();
     let subnet = cut(cluster, &taken).ok_or_else(|| {
         let pools: Vec<String> = cluster.address_pools.iter().map(Subnet::to_string).collect();
         let prefix = cluster.subnet_prefix;
-        format!("has no subnet: every /{prefix} of the address pool {} is taken", pools.join(", "))
+        let pools = pools.join(", ");
+        Shortage::PoolsUsedUp(format!("has no subnet: every /{prefix} of the address pool {pools} is taken"))
     })?;
     Ok(FreeSubnet { subnet, is_cut: true })
 }
@@ -143,21 +178,27 @@ struct FreeVni {
     is_asked: bool,
 }
 
-fn vni_for(view: &View, spec: &NetworkSpec) -> Result<FreeVni, String> {
+fn vni_for(view: &View, spec: &NetworkSpec) -> Result<FreeVni, Shortage> {
+    let refuse = |why: String| Err(Shortage::Identifier(why));
     let taken: BTreeSet<u32> = view.networks().filter_map(|other| other.vni).collect();
     if let Some(list) = spec.driver_opts.get(VNI_OPTION) {
         let chosen = list.split(',').next().and_then(|text| text.trim().parse().ok());
         return match chosen {
-            Some(vni) if vni > VNI_MAX => Err(format!("cannot have VXLAN id {vni}: it is above {VNI_MAX}")),
+            Some(0) => refuse("cannot have VXLAN id 0: it is no network's".to_owned()),
+            Some(vni) if vni > VNI_MAX => {
+                refuse(format!("cannot have VXLAN id {vni}: it is above {VNI_MAX}"))
+            }
             Some(vni) if taken.contains(&vni) => {
-                Err(format!("cannot have VXLAN id {vni}: another network has it"))
+                refuse(format!("cannot have VXLAN id {vni}: another network has it"))
             }
             Some(vni) => Ok(FreeVni { vni, is_asked: true }),
-            None => Err(format!("cannot have VXLAN id {list:?}: it is not a number")),
+            None => refuse(format!("cannot have VXLAN id {list:?}: it is not a number")),
         };
     }
     let last = view.cluster().and_then(|cluster| cluster.last_vni).unwrap_or(VNI_MIN - 1);
     let free = (last + 1..=VNI_MAX).chain(VNI_MIN..=last).find(|vni| !taken.contains(vni));
-    let vni = free.ok_or_else(|| format!("has no VXLAN id: all from {VNI_MIN} to {VNI_MAX} are taken"))?;
-    Ok(FreeVni { vni, is_asked: false })
+    match free {
+        Some(vni) => Ok(FreeVni { vni, is_asked: false }),
+        None => refuse(format!("has no VXLAN id: all from {VNI_MIN} to {VNI_MAX} are taken")),
+    }
 }

@@ -13,6 +13,8 @@ pub enum Kind {
     Invalid,
     /// The state does not allow it.
     FailedPrecondition,
+    /// Nobody may do it.
+    PermissionDenied,
     /// The object exists already.
     AlreadyExists,
     /// Drover does not do that.

@@ -8,7 +8,7 @@ use model::{
 };
 use store::{Change, Key, View};
 
-use crate::{Control, Error, error::Kind, find, unsupported};
+use crate::{Control, Error, error::Kind, find, networks, unsupported};
 
 /// How many replicas a service may have: as many tasks as a whole cluster is designed for. A slip of
 /// the finger would otherwise make one plan larger than any manager's memory.
@@ -18,25 +18,25 @@ impl Control {
     /// Makes a service and returns its id.
     pub async fn create_service(&self, spec: ServiceSpec) -> Result<ServiceId, Error> {
         let id = ServiceId::from_bits(rand::random());
-        let view = self.current().await?;
-        let spec = checked(&view, spec, None)?;
-        if let Some(holder) = view.service_by_name(&spec.name) {
-            return Err(name_taken(&holder.spec.name));
-        }
-        let version = SpecVersion(1);
-        let service = Service {
-            id,
-            meta: Meta::default(),
-            spec_version: version,
-            previous: None,
-            spec_version_max: version,
-            endpoint: Endpoint::default(),
-            update_status: None,
-            spec,
-        };
-        let changes = vec![Change::Put(template(&service).into()), Change::Put(service.into())];
-        self.proposer.propose(changes).await?;
-        Ok(id)
+        let made = self.proposer.update(|view| {
+            let spec = checked(view, spec.clone(), None)?;
+            if let Some(holder) = view.service_by_name(&spec.name) {
+                return Err(name_taken(&holder.spec.name));
+            }
+            let version = SpecVersion(1);
+            let service = Service {
+                id,
+                meta: Meta::default(),
+                spec_version: version,
+                previous: None,
+                spec_version_max: version,
+                endpoint: Endpoint::default(),
+                update_status: None,
+                spec,
+            };
+            Ok(vec![Change::Put(template(&service).into()), Change::Put(service.into())])
+        });
+        made.await.map(|_| id)
     }
 
     /// Replaces a service's spec, based on the version that the user has seen.
@@ -46,30 +46,41 @@ impl Control {
         version: Version,
         spec: ServiceSpec,
     ) -> Result<(), Error> {
-        let view = self.current().await?;
-        let service = based_on(&view, id, version)?;
-        let spec = checked(&view, spec, Some(service))?;
-        if spec.name != service.spec.name {
-            return Err(Error::new(Kind::Unimplemented, "renaming services is not supported"));
-        }
-        if !same_mode(&spec.mode, &service.spec.mode) {
-            return Err(Error::new(Kind::Unimplemented, "service mode change is not allowed"));
-        }
-        self.replace(service, spec, None).await
+        let updated = self.proposer.update(|view| {
+            let service = based_on(view, id, version)?;
+            let spec = checked(view, spec.clone(), Some(service))?;
+            if spec.name != service.spec.name {
+                return Err(Error::new(Kind::Unimplemented, "renaming services is not supported"));
+            }
+            if !same_mode(&spec.mode, &service.spec.mode) {
+                return Err(Error::new(Kind::Unimplemented, "service mode change is not allowed"));
+            }
+            Ok(self.replaced(service, spec, None))
+        });
+        updated.await.map(|_| ())
     }
 
     /// Goes back to the spec before the last update.
     pub async fn rollback_service(&self, id: ServiceId, version: Version) -> Result<(), Error> {
-        let view = self.current().await?;
-        let service = based_on(&view, id, version)?;
-        let Some(previous) = &service.previous else {
-            return Err(Error::new(
-                Kind::FailedPrecondition,
-                format!("service {} does not have a previous spec", service.spec.name),
-            ));
-        };
-        let (spec, spec_version) = (**previous).clone();
-        self.replace(service, spec, Some(spec_version)).await
+        let back = self.proposer.update(|view| {
+            let service = based_on(view, id, version)?;
+            let Some(previous) = &service.previous else {
+                return Err(Error::new(
+                    Kind::FailedPrecondition,
+                    format!("service {} does not have a previous spec", service.spec.name),
+                ));
+            };
+            let (mut spec, spec_version) = (**previous).clone();
+            networks::resolve(view, &mut spec).map_err(|error| {
+                let name = &service.spec.name;
+                Error::new(
+                    Kind::FailedPrecondition,
+                    format!("service {name} cannot go back to its previous spec: {error}"),
+                )
+            })?;
+            Ok(self.replaced(service, spec, Some(spec_version)))
+        });
+        back.await.map(|_| ())
     }
 
     /// Removes a service; its tasks are stopped and forgotten.
@@ -83,16 +94,11 @@ impl Control {
             .map(|_| ())
     }
 
-    async fn replace(
-        &self,
-        service: &Service,
-        spec: ServiceSpec,
-        back_to: Option<SpecVersion>,
-    ) -> Result<(), Error> {
+    fn replaced(&self, service: &Service, spec: ServiceSpec, back_to: Option<SpecVersion>) -> Vec<Change> {
+        let mut changes = Vec::new();
         let mut next = service.clone();
         let former = std::mem::replace(&mut next.spec, spec);
         let restarts = next.spec.task != former.task || next.spec.endpoint != former.endpoint;
-        let mut changes = Vec::new();
         if let Some(version) = back_to {
             next.spec_version = version;
         } else if restarts {
@@ -108,8 +114,7 @@ impl Control {
             message: "manually requested rollback".into(),
         });
         changes.push(Change::Put(next.into()));
-        self.proposer.propose(changes).await?;
-        Ok(())
+        changes
     }
 }
 
@@ -143,19 +148,7 @@ fn checked(view: &View, mut spec: ServiceSpec, former: Option<&Service>) -> Resu
         let text = format!("{replicas} replicas are asked for; a service may have {REPLICAS_MAX}");
         return Err(Error::new(Kind::Invalid, text));
     }
-    for attachment in &mut spec.task.networks {
-        let network = find::network(view, &attachment.target)?;
-        if network.spec.ingress {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!(
-                    "Service cannot be explicitly attached to the ingress network {:?}: publish a port instead",
-                    network.spec.name
-                ),
-            ));
-        }
-        attachment.target = network.id.to_string();
-    }
+    networks::resolve(view, &mut spec)?;
     ports_are_free(view, &spec, former)?;
     Ok(spec)
 }

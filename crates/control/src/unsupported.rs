@@ -1,6 +1,6 @@
-//! What a service may ask by Docker's rules and Drover does not do.
+//! What services and networks may ask by Docker's rules and Drover does not do.
 
-use model::{Mode, MountKind, Protocol, ServiceSpec};
+use model::{Mode, MountKind, NetworkSpec, Protocol, ServiceSpec};
 
 use crate::{Error, error::Kind};
 
@@ -15,12 +15,8 @@ pub(crate) fn refuse(spec: &ServiceSpec) -> Result<(), Error> {
             );
         }
     }
-    if let Some(port) = spec.endpoint.ingress_ports().find(|port| port.protocol != Protocol::Tcp) {
-        return refused(format!(
-            "port {}/{} cannot be published on every node, only tcp can: use mode=host",
-            port.target,
-            port.protocol.as_str()
-        ));
+    if let Some(port) = spec.endpoint.ports.iter().find(|port| port.protocol == Protocol::Sctp) {
+        return refused(format!("port {}/sctp cannot be published: use tcp or udp", port.target));
     }
     for mount in &spec.task.container.mounts {
         match mount.kind {
@@ -32,6 +28,34 @@ pub(crate) fn refuse(spec: &ServiceSpec) -> Result<(), Error> {
                 ));
             }
         }
+    }
+    Ok(())
+}
+
+/// How large a packet may be: what every IPv4 host takes, up to what devices take.
+const MTU: std::ops::RangeInclusive<u32> = 576..=65_000;
+
+/// Refuses what would keep the network from being as asked.
+pub(crate) fn refuse_network(spec: &NetworkSpec) -> Result<(), Error> {
+    let refused = |message: String| Err(Error::new(Kind::Unimplemented, message));
+    if !spec.is_overlay() {
+        let driver = &spec.driver;
+        return refused(format!("the driver of a cluster's network cannot be {driver}: use overlay"));
+    }
+    if !matches!(spec.ipam.driver.as_str(), "" | "default") {
+        return refused(format!("the ipam driver {} is not supported: use default", spec.ipam.driver));
+    }
+    if spec.driver_opts.contains_key("encrypted") {
+        return refused(
+            "--opt encrypted is not supported: traffic between nodes is not encrypted".to_owned(),
+        );
+    }
+    if let Some(mtu) = spec.driver_opts.get("com.docker.network.driver.mtu")
+        && !mtu.parse().is_ok_and(|mtu| MTU.contains(&mtu))
+    {
+        let (least, most) = (MTU.start(), MTU.end());
+        let text = format!("com.docker.network.driver.mtu={mtu} must be a number from {least} to {most}");
+        return Err(Error::new(Kind::Invalid, text));
     }
     Ok(())
 }

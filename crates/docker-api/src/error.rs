@@ -73,6 +73,7 @@ impl From<control::Error> for ApiError {
             Kind::NotFound => return Self::not_found(error.message),
             Kind::Invalid => (Status::BadRequest, "InvalidArgument"),
             Kind::FailedPrecondition => (Status::BadRequest, "FailedPrecondition"),
+            Kind::PermissionDenied => (Status::Forbidden, "PermissionDenied"),
             Kind::AlreadyExists => (Status::Conflict, "AlreadyExists"),
             Kind::Unimplemented => (Status::NotImplemented, "Unimplemented"),
             Kind::OutOfSequence | Kind::Unavailable => (Status::Internal, "Unknown"),

@@ -21,6 +21,8 @@ mod image;
 mod meta;
 mod mount;
 mod network;
+mod network_create;
+mod network_use;
 mod node;
 mod omit;
 mod progress;
@@ -59,6 +61,8 @@ pub use network::{
     ConfigFrom, IpamConfig, IpamOptions, Network, NetworkAttachment, NetworkAttachmentConfig, NetworkInspect,
     NetworkIpam, NetworkIpamConfig, NetworkSpec,
 };
+pub use network_create::{NetworkCreate, NetworkCreated};
+pub use network_use::{NetworkContainer, NetworkPeer, NetworkService, NetworkTask};
 pub use node::{
     EngineDescription, ManagerStatus, Node, NodeDescription, NodeResources, NodeSpec, NodeStatus, Plugin,
     TlsInfo,

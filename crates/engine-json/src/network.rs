@@ -2,13 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use model::{Invalid, Subnet};
+use model::Subnet;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::omit::empty;
-use crate::{Driver, Labels, ObjectVersion, Time};
+use crate::{Driver, Labels, NetworkContainer, NetworkPeer, NetworkService, ObjectVersion, Time};
 
 /// A network as a task's attachment shows it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -159,12 +158,18 @@ pub struct NetworkInspect {
     pub config_from: ConfigFrom,
     /// Whether it only holds settings.
     pub config_only: bool,
-    /// Containers on it.
-    pub containers: BTreeMap<String, Value>,
+    /// Containers of this host on it, by id.
+    pub containers: BTreeMap<String, NetworkContainer>,
     /// Options of the driver.
     pub options: Labels,
     /// Labels.
     pub labels: Labels,
+    /// The nodes that take part in it; only if they were asked for.
+    #[serde(skip_serializing_if = "empty")]
+    pub peers: Vec<NetworkPeer>,
+    /// The services on it, by name; only if they were asked for.
+    #[serde(skip_serializing_if = "empty")]
+    pub services: BTreeMap<String, NetworkService>,
 }
 
 /// A network whose settings another takes.
@@ -206,6 +211,26 @@ pub struct NetworkIpamConfig {
 }
 
 impl Network {
+    /// Shows a network that every node has, as tasks on it show it.
+    pub fn predefined(network: model::Predefined) -> Self {
+        let driver = Driver { name: network.name().into(), options: Labels::new() };
+        let at = Time::from(model::Timestamp(0));
+        Self {
+            id: network.id().to_string(),
+            created_at: at.clone(),
+            updated_at: at,
+            spec: NetworkSpec {
+                name: network.name().into(),
+                labels: [("com.docker.swarm.predefined".to_owned(), "true".to_owned())].into(),
+                driver_configuration: Some(driver.clone()),
+                scope: "swarm".into(),
+                ..NetworkSpec::default()
+            },
+            driver_state: driver,
+            ..Self::default()
+        }
+    }
+
     /// Shows a network.
     pub fn new(network: &model::Network) -> Self {
         Self {
@@ -266,6 +291,23 @@ impl NetworkInspect {
             containers: BTreeMap::new(),
             options: state.options,
             labels: labels.clone(),
+            peers: Vec::new(),
+            services: BTreeMap::new(),
+        }
+    }
+
+    /// Shows a network that every node has, as services may name it.
+    pub fn predefined(network: model::Predefined) -> Self {
+        Self {
+            name: network.name().into(),
+            id: network.id().to_string(),
+            created: model::Timestamp(0).into(),
+            scope: "swarm".into(),
+            driver: network.name().into(),
+            enable_ipv4: true,
+            ipam: NetworkIpam { driver: "default".into(), ..NetworkIpam::default() },
+            labels: [("com.docker.swarm.predefined".to_owned(), "true".to_owned())].into(),
+            ..Self::default()
         }
     }
 }
@@ -288,12 +330,11 @@ fn auxiliary(pool: &model::IpamPool) -> Labels {
 }
 
 fn allocated(network: &model::Network, subnet: Subnet) -> IpamConfig {
-    let asked = network.spec.ipam.pools.first().cloned().unwrap_or_default();
-    let gateway = asked.gateway.or_else(|| subnet.nth(1));
+    let range = network.spec.ipam.pools.first().and_then(|pool| pool.range);
     IpamConfig {
         subnet: subnet.to_string(),
-        range: asked.range.map(|range| range.to_string()).unwrap_or_default(),
-        gateway: gateway.map(|gateway: Ipv4Addr| gateway.to_string()).unwrap_or_default(),
+        range: range.map(|range| range.to_string()).unwrap_or_default(),
+        gateway: network.gateway().map(|gateway: Ipv4Addr| gateway.to_string()).unwrap_or_default(),
     }
 }
 
@@ -327,31 +368,5 @@ impl From<&model::IpamPool> for IpamConfig {
             range: range.map(|range| range.to_string()).unwrap_or_default(),
             gateway: gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
         }
-    }
-}
-
-impl TryFrom<NetworkIpamConfig> for model::IpamPool {
-    type Error = Invalid;
-
-    fn try_from(config: NetworkIpamConfig) -> Result<Self, Invalid> {
-        let NetworkIpamConfig { subnet, ip_range, gateway, auxiliary_addresses } = config;
-        let read = |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<Subnet>().map(Some) };
-        let gateway = match gateway.as_str() {
-            "" => None,
-            text => Some(
-                text.parse().map_err(|_| Invalid::because(format!("invalid gateway address {text:?}")))?,
-            ),
-        };
-        let auxiliary = auxiliary_addresses.into_iter().map(|(name, text)| {
-            let address = text.parse();
-            let refuse = |_| Invalid::because(format!("invalid auxiliary address {name}: {text:?}"));
-            Ok((name.clone(), address.map_err(refuse)?))
-        });
-        Ok(Self {
-            subnet: read(&subnet)?,
-            range: read(&ip_range)?,
-            gateway,
-            auxiliary: auxiliary.collect::<Result<_, Invalid>>()?,
-        })
     }
 }

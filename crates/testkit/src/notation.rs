@@ -439,6 +439,7 @@ fn port(text: &str, mode: PublishMode) -> PortSpec {
     let (text, protocol) = match text.split_once('/') {
         Some((text, "udp")) => (text, Protocol::Udp),
         Some((text, "tcp")) => (text, Protocol::Tcp),
+        Some((text, "sctp")) => (text, Protocol::Sctp),
         Some(_) => panic!("port: {text}"),
         None => (text, Protocol::Tcp),
     };

@@ -5,6 +5,7 @@
 mod admission;
 mod cluster;
 mod finding;
+mod networks;
 mod nodes;
 mod services;
 mod support;

@@ -1,5 +1,5 @@
 use control::Kind;
-use model::{Mode, SpecVersion, UpdateState, Version};
+use model::{Mode, PortTraffic, Predefined, SpecVersion, UpdateState, Version, port_label};
 
 use crate::support::{Cluster, spec};
 
@@ -152,7 +152,11 @@ async fn what_a_service_cannot_become_is_refused() {
         ("web global", Kind::Unimplemented, "only replicated services are supported"),
         ("web x1000001", Kind::Invalid, "1000001 replicas are asked for; a service may have 1000000"),
         ("web x18446744073709551615", Kind::Invalid, "18446744073709551615 replicas are asked for"),
-        ("web publish=80:8080/udp", Kind::Unimplemented, "port 8080/udp cannot be published on every node"),
+        ("web publish=80:8080/sctp", Kind::Unimplemented, "port 8080/sctp cannot be published"),
+        ("web on-name=none", Kind::NotFound, "could not find the corresponding predefined swarm network"),
+        ("web on-name=host on-name=bridge", Kind::Invalid, "cannot be on others beside it"),
+        ("web on-name=host publish=80:80", Kind::Invalid, "publish them with mode=host, or not at all"),
+        ("web on-name=bridge on-name=bridge", Kind::Invalid, "named twice"),
         ("web on-name=nope", Kind::NotFound, "network nope not found"),
         (
             "web on-name=ingress",
@@ -182,6 +186,26 @@ async fn a_network_is_named_as_the_user_likes_and_kept_by_its_id() {
     cluster.control.create_service(spec("web on-name=back")).await.unwrap();
 
     assert_eq!(cluster.service("web").spec.task.networks[0].target, id);
+    cluster.control.create_service(spec("api on-name=host host=80:80")).await.unwrap();
+    assert_eq!(cluster.service("api").spec.task.networks[0].target, Predefined::Host.id().to_string());
+}
+
+#[tokio::test]
+async fn labels_of_ports_are_checked_and_change_without_a_restart() {
+    let cluster = Cluster::found().await;
+    let mut wanted = spec("web publish=80:8080");
+    let id = cluster.control.create_service(wanted.clone()).await.unwrap();
+    let version = || cluster.service("web").meta.version;
+    wanted.labels.insert(port_label(8080, "app_protocol"), "http".into());
+
+    cluster.control.update_service(id, version(), wanted.clone()).await.unwrap();
+    wanted.labels.insert(port_label(8080, "proxy_protocol"), "v1".into());
+    let refused = cluster.control.update_service(id, version(), wanted).await.unwrap_err();
+
+    let service = cluster.service("web");
+    assert_eq!(service.spec_version, SpecVersion(1), "the proxy alone needs to know");
+    assert_eq!(PortTraffic::of(&service.spec.labels, 8080), PortTraffic::Http);
+    assert_eq!(refused.kind, Kind::Invalid);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine-json", &["model"]),
     ("container-json", &["engine-json"]),
     ("consensus", &["model", "store", "wire", "identity"]),
-    ("control", &["model", "store", "identity", "consensus"]),
+    ("control", &["model", "store", "allocator", "identity", "consensus"]),
     ("dispatcher", &["model", "store", "wire", "identity", "consensus"]),
     ("manager", &["model", "store", "orchestrator", "allocator", "scheduler", "consensus"]),
     ("agent", &["model", "wire", "identity"]),
