@@ -72,6 +72,13 @@ impl Body {
         }
     }
 
+    /// Follows the body over bytes that went on without being looked at; at most [`Body::plain_bytes`] of them.
+    pub fn skip(&mut self, bytes: u64) {
+        if let Kind::Length(left) = &mut self.0 {
+            *left = left.saturating_sub(bytes);
+        }
+    }
+
     /// Follows the body through bytes that were read; what does not go on as it is, is written to `out`.
     pub fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<Passed, BadChunk> {
         match &mut self.0 {
@@ -188,6 +195,12 @@ mod tests {
         assert_eq!(pass(Body::of_length(3), b"abcdef", 2), Ok((b"abc".to_vec(), 3)));
         assert_eq!(pass(Body::until_close(), b"abc", 2), Ok((b"abc".to_vec(), 0)));
         assert_eq!(pass(Body::empty(), b"abc", 2), Ok((vec![], 3)));
+        let mut body = Body::of_length(5);
+        body.skip(3);
+        assert_eq!((body.plain_bytes(), body.is_done()), (2, false));
+        body.skip(2);
+        assert!(body.is_done());
+        assert_eq!(Body::chunked(Chunking::Kept).plain_bytes(), 0);
     }
 
     /// Writes data in chunks of these sizes, with an extension where one is given.

@@ -25,6 +25,7 @@ mod http;
 mod ingress;
 mod listen;
 mod manners;
+mod pipe;
 mod port;
 mod reach;
 mod roster;

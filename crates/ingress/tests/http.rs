@@ -367,7 +367,9 @@ fn response_cut_short_is_not_taken_for_whole() {
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nnonsense\r\n",
+        &format!("HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n{}", "x".repeat(3_000_000)),
     ] {
+        let cut = cut.to_owned();
         let port = publish(
             &ingress,
             &[backend(move |mut stream| {
@@ -379,8 +381,40 @@ fn response_cut_short_is_not_taken_for_whole() {
         client.send(GET);
         let mut all = Vec::new();
         let ended = client.reader.read_to_end(&mut all);
-        assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset, "{cut}");
+        assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset, "{} bytes", all.len());
     }
+}
+
+#[test]
+fn long_body_that_ends_with_its_connection_is_whole_or_broken() {
+    const BYTES: usize = 5_000_000;
+    let ingress = start();
+    let (read_all, done) = mpsc::channel();
+    let done = std::sync::Mutex::new(done);
+    let pouring = backend(move |mut stream| {
+        let request = read(&mut BufReader::new(stream.try_clone().unwrap()), true).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        stream.write_all(&vec![b'x'; BYTES]).unwrap();
+        if request.first.contains("break") {
+            done.lock().unwrap().recv().unwrap();
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    });
+    let port = publish(&ingress, &[pouring]);
+    let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+
+    let mut client = Client::new(port);
+    client.send(GET);
+    let mut all = String::new();
+    client.reader.read_to_string(&mut all).unwrap();
+    assert_eq!(all.len(), head.len() + BYTES);
+
+    let mut client = Client::new(port);
+    client.send("GET /break HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.reader.read_exact(&mut vec![0; head.len() + BYTES]).unwrap();
+    read_all.send(()).unwrap();
+    let end = client.reader.read(&mut [0; 1]);
+    assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 #[test]

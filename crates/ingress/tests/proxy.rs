@@ -257,6 +257,35 @@ fn abort_in_mid_stream_is_no_regular_end() {
 }
 
 #[test]
+fn long_stream_arrives_whole_or_broken() {
+    const BYTES: usize = 8_000_000;
+    let ingress = start();
+    for breaks in [false, true] {
+        let (sent, done) = std::sync::mpsc::channel();
+        let done = std::sync::Mutex::new(done);
+        let pouring = backend(move |mut stream| {
+            stream.write_all(&vec![7; BYTES]).unwrap();
+            if breaks {
+                done.lock().unwrap().recv().unwrap();
+                SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+        });
+        let mut stream = connect(publish_bytes(&ingress, &[pouring]));
+        let mut all = vec![0; BYTES];
+
+        stream.read_exact(&mut all).unwrap();
+        assert!(all.iter().all(|byte| *byte == 7));
+        let _ = sent.send(());
+
+        let end = stream.read(&mut [0; 1]);
+        match breaks {
+            false => assert_eq!(end.unwrap(), 0),
+            true => assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset),
+        }
+    }
+}
+
+#[test]
 fn port_in_use_is_reported_and_opened_when_it_is_free() {
     let ingress = start();
     // A stranger that shares its port with others on purpose counts too.

@@ -9,6 +9,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use crate::chunk::{self, Turn};
+use crate::pipe::{self, Filled, Pipe};
 
 /// Heads longer than this are no response.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -30,6 +31,10 @@ pub(crate) struct Back {
     has_begun: bool,
     response: Option<Response>,
     body: Body,
+    /// Carries what is long.
+    pipe: Option<Pipe>,
+    /// Nothing can be carried so.
+    has_no_pipe: bool,
 }
 
 /// Says why a response does not go on.
@@ -46,7 +51,8 @@ pub(crate) enum Fault {
 impl Back {
     pub(crate) fn new() -> Back {
         let (out, rest) = (Vec::new(), Vec::new());
-        Back { out, written: 0, rest, has_begun: false, response: None, body: Body::empty() }
+        let (response, body) = (None, Body::empty());
+        Back { out, written: 0, rest, has_begun: false, response, body, pipe: None, has_no_pipe: false }
     }
 
     /// Tells whether the backend said anything.
@@ -88,10 +94,24 @@ impl Back {
                 self.out = Vec::new();
                 self.written = 0;
             }
+            ready!(pipe::poll_drain(&mut self.pipe, client, context)).map_err(|_| Fault::Client)?;
             if self.response.is_some() && self.body.is_done() {
                 return Poll::Ready(Ok(()));
             }
             ready!(turn.poll(context));
+            if !self.has_no_pipe && self.body.plain_bytes() >= pipe::WORTH_BYTES {
+                let limit = self.body.plain_bytes();
+                match ready!(pipe::poll_fill(&mut self.pipe, server, limit, context)) {
+                    Filled::Bytes(bytes) => {
+                        *moved += bytes;
+                        self.body.skip(bytes as u64);
+                    }
+                    Filled::End => self.take_end()?,
+                    Filled::Unable => self.has_no_pipe = true,
+                    Filled::Broken => return Poll::Ready(Err(Fault::Server)),
+                }
+                continue;
+            }
             let read = chunk::poll_read(server, context, |_, bytes, context| {
                 *moved += bytes.len();
                 self.take(bytes, client, context, reply)

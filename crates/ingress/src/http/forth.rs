@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::client::Client;
 use crate::chunk::{self, Turn};
+use crate::pipe::{self, Filled, Pipe};
 
 /// Is a request of which some has been sent.
 pub(crate) struct Forth {
@@ -20,6 +21,10 @@ pub(crate) struct Forth {
     /// Nothing of the request was let go yet, so that another backend can be sent it.
     is_whole: bool,
     whole_bytes_max: usize,
+    /// Carries what is long.
+    pipe: Option<Pipe>,
+    /// Nothing can be carried so.
+    has_no_pipe: bool,
 }
 
 /// Says why a request does not go on.
@@ -41,7 +46,15 @@ impl Forth {
         rest: &mut Vec<u8>,
         whole_bytes_max: usize,
     ) -> (Forth, Result<(), Fault>) {
-        let mut forth = Forth { taken: head, sent: 0, body, is_whole: true, whole_bytes_max };
+        let mut forth = Forth {
+            taken: head,
+            sent: 0,
+            body,
+            is_whole: true,
+            whole_bytes_max,
+            pipe: None,
+            has_no_pipe: false,
+        };
         let begun = forth.take_rest(rest);
         (forth, begun)
     }
@@ -91,6 +104,7 @@ impl Forth {
                 self.taken = Vec::new();
                 self.sent = 0;
             }
+            ready!(pipe::poll_drain(&mut self.pipe, server, context)).map_err(|_| Fault::Server)?;
             if self.body.is_done() {
                 return Poll::Ready(Ok(()));
             }
@@ -100,6 +114,22 @@ impl Forth {
             }
             ready!(turn.poll(context));
             let Client { stream, inbox } = client;
+            if !self.has_no_pipe
+                && self.body.plain_bytes() >= pipe::WORTH_BYTES.max(self.whole_bytes_max as u64)
+            {
+                let limit = self.body.plain_bytes();
+                match ready!(pipe::poll_fill(&mut self.pipe, stream, limit, context)) {
+                    Filled::Bytes(bytes) => {
+                        // More than is remembered for another backend.
+                        self.is_whole = false;
+                        *moved += bytes;
+                        self.body.skip(bytes as u64);
+                    }
+                    Filled::Unable => self.has_no_pipe = true,
+                    Filled::End | Filled::Broken => return Poll::Ready(Err(Fault::Client)),
+                }
+                continue;
+            }
             let read = chunk::poll_read(stream, context, |_, bytes, context| {
                 self.take_chunk(bytes, &mut inbox.rest, server, context, moved)
             });

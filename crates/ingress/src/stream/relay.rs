@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use super::repeat::may_repeat;
 use crate::backend::Use;
 use crate::chunk::{self, Turn};
+use crate::pipe::{self, Filled, Pipe};
 
 /// Says how a relay ended.
 #[derive(Debug)]
@@ -72,8 +73,29 @@ struct Half {
     /// What was read and not yet written, from `written` on.
     pending: Vec<u8>,
     written: usize,
+    /// Carries what is long.
+    pipe: Option<Pipe>,
+    /// What came last filled a chunk, so that more of it is likely.
+    is_long: bool,
     is_read: bool,
     is_shut: bool,
+}
+
+/// Is what one direction carried.
+enum Seen<'b> {
+    /// Bytes that were copied.
+    Bytes(&'b [u8]),
+    /// So many that were not looked at.
+    Spliced(usize),
+}
+
+impl Seen<'_> {
+    fn count(&self) -> usize {
+        match self {
+            Seen::Bytes(bytes) => bytes.len(),
+            Seen::Spliced(bytes) => *bytes,
+        }
+    }
 }
 
 /// Is how the opposite direction stands.
@@ -103,17 +125,20 @@ pub(crate) async fn relay(
     let mut back = Half { pending: held.back, ..Half::default() };
     let mut opening = Some(opening);
     let result = poll_fn(|context| {
-        let first = forth.poll(client, server, context, back.side(), |bytes| {
-            counted.count_in(bytes.len());
-            if let Some(opening) = &mut opening {
-                opening.note(bytes);
+        let first = forth.poll(client, server, context, back.side(), |seen| {
+            counted.count_in(seen.count());
+            match (seen, &mut opening) {
+                (Seen::Bytes(bytes), Some(opening)) => opening.note(bytes),
+                // Longer than what is remembered.
+                (Seen::Spliced(_), opening) => *opening = None,
+                (Seen::Bytes(_), None) => {}
             }
         });
         if let Poll::Ready(Err(fault)) = first {
             return Poll::Ready(Err(matches!(fault, Fault::Writing)));
         }
-        let second = back.poll(server, client, context, forth.side(), |bytes| {
-            counted.count_out(bytes.len());
+        let second = back.poll(server, client, context, forth.side(), |seen| {
+            counted.count_out(seen.count());
             opening = None;
         });
         if let Poll::Ready(Err(fault)) = second {
@@ -150,7 +175,7 @@ impl Half {
         to: &mut TcpStream,
         context: &mut Context<'_>,
         other: Other,
-        mut seen: impl FnMut(&[u8]),
+        mut seen: impl FnMut(Seen<'_>),
     ) -> Poll<Result<(), Fault>> {
         if self.is_shut {
             return Poll::Ready(Ok(()));
@@ -170,7 +195,11 @@ impl Half {
                 return Poll::Ready(Ok(()));
             }
             ready!(turn.poll(context));
-            ready!(self.poll_pass(from, to, context, &mut seen))?;
+            if self.is_long {
+                ready!(self.poll_splice(from, context, &mut seen))?;
+            } else {
+                ready!(self.poll_pass(from, to, context, &mut seen))?;
+            }
         }
     }
 
@@ -185,6 +214,26 @@ impl Half {
             self.pending = Vec::new();
             self.written = 0;
         }
+        pipe::poll_drain(&mut self.pipe, to, context)
+    }
+
+    /// Fills the pipe; what comes in drops is copied from then on.
+    fn poll_splice(
+        &mut self,
+        from: &TcpStream,
+        context: &mut Context<'_>,
+        seen: &mut impl FnMut(Seen<'_>),
+    ) -> Poll<Result<(), Fault>> {
+        match pipe::poll_fill(&mut self.pipe, from, u64::MAX, context) {
+            Poll::Pending => {
+                self.is_long = false;
+                return Poll::Pending;
+            }
+            Poll::Ready(Filled::Bytes(bytes)) => seen(Seen::Spliced(bytes)),
+            Poll::Ready(Filled::End) => self.is_read = true,
+            Poll::Ready(Filled::Unable) => self.is_long = false,
+            Poll::Ready(Filled::Broken) => return Poll::Ready(Err(Fault::Reading)),
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -194,14 +243,15 @@ impl Half {
         from: &mut TcpStream,
         to: &mut TcpStream,
         context: &mut Context<'_>,
-        seen: &mut impl FnMut(&[u8]),
+        seen: &mut impl FnMut(Seen<'_>),
     ) -> Poll<Result<(), Fault>> {
         let passed = chunk::poll_read(from, context, |_, bytes, context| {
             if bytes.is_empty() {
                 self.is_read = true;
                 return Ok(());
             }
-            seen(bytes);
+            seen(Seen::Bytes(bytes));
+            self.is_long = bytes.len() == chunk::CHUNK_BYTES;
             let written = match Pin::new(to).poll_write(context, bytes) {
                 Poll::Ready(written) => written.map_err(|_| Fault::Writing)?,
                 Poll::Pending => 0,
