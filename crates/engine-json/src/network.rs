@@ -217,7 +217,7 @@ impl Network {
         let at = Time::from(model::Timestamp(0));
         Self {
             id: network.id().to_string(),
-            created_at: at.clone(),
+            created_at: at,
             updated_at: at,
             spec: NetworkSpec {
                 name: network.name().into(),
