@@ -64,6 +64,26 @@ pub struct EndpointSettings {
     pub dns_names: Vec<String>,
 }
 
+/// The body that puts a container on a network.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkConnect {
+    /// The container.
+    pub container: String,
+    /// How it is to be there.
+    pub endpoint_config: Option<EndpointSettings>,
+}
+
+/// The body that takes a container off a network.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkDisconnect {
+    /// The container.
+    pub container: String,
+    /// Whether it is taken off although it cannot be told.
+    pub force: bool,
+}
+
 /// Addresses that a container asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

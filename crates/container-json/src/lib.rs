@@ -32,7 +32,10 @@ pub use change::{Change, ChangeKind};
 pub use config::Config;
 pub use create::{CreateBody, Created};
 pub use disk_usage::{BuildCache, DiskUsage};
-pub use endpoint::{Address, EndpointIpam, EndpointSettings, NetworkSettings, NetworkingConfig};
+pub use endpoint::{
+    Address, EndpointIpam, EndpointSettings, NetworkConnect, NetworkDisconnect, NetworkSettings,
+    NetworkingConfig,
+};
 pub use exec::{ExecBody, ExecCreated, ExecInspect, ExecProcess, ExecStart};
 pub use host_config::{HostConfig, LogConfig, PortBinding, RestartPolicy};
 pub use inspect::{GraphDriver, Inspect};

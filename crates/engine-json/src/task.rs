@@ -108,6 +108,10 @@ impl Task {
             };
             Some(NetworkAttachment { network: Network::new(network), addresses })
         });
+        let wishes = spec.task.networks.iter();
+        let predefined = wishes.filter_map(|wish| model::Predefined::find(&wish.target)).map(|network| {
+            NetworkAttachment { network: Network::predefined(network), addresses: Vec::new() }
+        });
         Self {
             id: task.id.to_string(),
             version: task.meta.version.into(),
@@ -121,7 +125,7 @@ impl Task {
             node_id: task.node.map(|node| node.to_string()).unwrap_or_default(),
             status: TaskStatus::from(&task.status),
             desired_state: task.desired.as_str().into(),
-            networks_attachments: attachments.collect(),
+            networks_attachments: attachments.chain(predefined).collect(),
             job_iteration: None,
         }
     }

@@ -86,7 +86,8 @@ impl Engine {
         &self.inner.parts.volumes
     }
 
-    pub(crate) fn network(&self) -> &Network {
+    /// Returns the networks of this host, from which containers get theirs.
+    pub fn network(&self) -> &Network {
         &self.inner.parts.network
     }
 

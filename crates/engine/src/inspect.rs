@@ -22,7 +22,7 @@ use crate::table::Entry;
 use crate::{Engine, Error, state};
 
 /// The ids of the networks that every host has.
-pub(crate) const NETWORK_IDS: &[(&str, &str)] = &[
+pub const NETWORK_IDS: &[(&str, &str)] = &[
     ("bridge", "b21d9e0000000000000000000000000000000000000000000000000000000001"),
     ("host", "b21d9e0000000000000000000000000000000000000000000000000000000002"),
     ("none", "b21d9e0000000000000000000000000000000000000000000000000000000003"),

@@ -44,7 +44,7 @@ pub use engine::{Config, Engine, Parts};
 pub use error::{Error, Kind};
 pub use events::{Action, Events, Listener, Pruned, Subject};
 pub use files::{Pieces, Putting};
-pub use inspect::Sizes;
+pub use inspect::{NETWORK_IDS, Sizes};
 pub use logs::{Logs, LogsWanted};
 pub use prune::until;
 pub use remove::Removing;

@@ -5,6 +5,7 @@ mod container;
 mod exec;
 mod image;
 mod logs;
+mod network;
 mod stream;
 mod swarm;
 mod system;
@@ -15,6 +16,7 @@ pub use container::{Attach, ContainerRemoval, Containers, Size, Stop, WaitFor, W
 pub use exec::Execs;
 pub use image::{Images, Import, Removal};
 pub use logs::{ContainerLogs, LogLine, Logs, LogsWanted, Output};
+pub use network::Networks;
 pub use stream::{ByteStream, Connection, Duplex, EventStream, ProgressStream, Session};
 pub use swarm::{LocalState, Membership, Swarm};
 pub use system::{System, UsageOf};
@@ -25,6 +27,9 @@ pub use volume::{Onto, VolumeOn, Volumes};
 /// A client may hang up at any time, and what runs for it is dropped then, except for the three
 /// changes of membership, which the API carries to their end. Names are taken as the client wrote
 /// them: a name, an id or the beginning of one.
-pub trait Engine: System + Swarm + Images + Containers + Archives + Logs + Execs + Volumes {}
+pub trait Engine:
+    System + Swarm + Images + Containers + Archives + Logs + Execs + Volumes + Networks
+{
+}
 
-impl<T: System + Swarm + Images + Containers + Archives + Logs + Execs + Volumes> Engine for T {}
+impl<T: System + Swarm + Images + Containers + Archives + Logs + Execs + Volumes + Networks> Engine for T {}

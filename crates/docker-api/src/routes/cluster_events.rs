@@ -81,6 +81,8 @@ fn event(difference: &Difference) -> Option<json::Event> {
             let before = before.and_then(as_node);
             ("node", node.id.to_string(), node_attributes(before, node))
         }
+        // What the allocator notes in a network is no news to anybody, and users cannot change one.
+        Object::Network(_) if before.is_some() => return None,
         Object::Network(network) => {
             ("network", network.id.to_string(), [("name".to_owned(), network.spec.name.clone())].into())
         }

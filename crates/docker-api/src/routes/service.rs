@@ -9,6 +9,7 @@ use http::StatusCode;
 use model::{Mode, NetworkId, TaskState};
 use store::View;
 
+use super::network_found::{self, Found, is_predefined};
 use crate::error::{ApiError, Status};
 use crate::request::{Answer, App, Json, Name, Query, Version};
 use crate::respond;
@@ -95,7 +96,8 @@ async fn create(
     if spec.name.is_empty() {
         spec.name = invented_name(&control.view());
     }
-    let spec: model::ServiceSpec = spec.try_into()?;
+    let mut spec: model::ServiceSpec = spec.try_into()?;
+    only_networks_for_services(&app, &mut spec).await?;
     let id = control.create_service(spec).await?;
     let created = json::ServiceCreated { id: id.to_string(), warnings: None };
     Ok(respond::json(StatusCode::CREATED, &created))
@@ -113,7 +115,8 @@ async fn update(
     let id = find::service(&control.current().await?, &id)?.id;
     match query.text("rollback") {
         "" => {
-            let spec: model::ServiceSpec = accepted(spec, version)?.try_into()?;
+            let mut spec: model::ServiceSpec = accepted(spec, version)?.try_into()?;
+            only_networks_for_services(&app, &mut spec).await?;
             control.update_service(id, based_on, spec).await?;
         }
         "previous" => control.rollback_service(id, based_on).await?,
@@ -125,6 +128,26 @@ async fn update(
 async fn remove(State(app): State<App>, Name(id): Name) -> Answer {
     app.control()?.remove_service(&id).await?;
     Ok(respond::empty())
+}
+
+/// Refuses networks that are this host's alone. Those that every host has are known to the cluster by their names.
+async fn only_networks_for_services(app: &App, spec: &mut model::ServiceSpec) -> Result<(), ApiError> {
+    for wish in &mut spec.task.networks {
+        match network_found::find(app, &wish.target, "").await {
+            Ok(Found::OfHost(network)) if is_predefined(&network.name) => wish.target = network.name,
+            Ok(Found::OfHost(network)) => {
+                let text = format!(
+                    "The network {} cannot be used with services. Only networks scoped to the swarm can be used, such \
+                     as those created with the overlay driver.",
+                    network.name
+                );
+                return Err(ApiError::new(Status::Forbidden, text));
+            }
+            // What is not there, or is not one, is for the cluster to tell.
+            Ok(Found::Predefined(_) | Found::OfCluster(..)) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Drops what the client's version does not have, and refuses what cannot be honoured.

@@ -5,7 +5,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use container_json::NetworksPruned;
 use http::{Method, Uri};
 use serde::Serialize;
 
@@ -15,7 +14,6 @@ use crate::respond;
 
 const ATTACH: &str = "attaching by a web socket is not supported: use POST /containers/NAME/attach";
 const CHECKPOINTS: &str = "checkpoints are not supported";
-const NETWORKS: &str = "making and changing networks is not supported";
 const CLUSTER_VOLUMES: &str = "cluster volumes are not supported: a volume belongs to its host";
 const SECRETS: &str = "secrets are not supported";
 const CONFIGS: &str = "configs are not supported";
@@ -35,9 +33,6 @@ const REFUSED: &[(Method, &str, &str)] = &[
     (Method::POST, "/session", BUILD),
     (Method::POST, "/grpc", BUILD),
     (Method::GET, "/images/search", SEARCH),
-    (Method::POST, "/networks/create", NETWORKS),
-    (Method::POST, "/networks/*/*", NETWORKS),
-    (Method::DELETE, "/networks/*", NETWORKS),
     (Method::PUT, "/volumes/*", CLUSTER_VOLUMES),
     (Method::POST, "/secrets/create", SECRETS),
     (Method::POST, "/secrets/*/update", SECRETS),
@@ -55,7 +50,6 @@ pub(super) fn routes() -> Router<App> {
         // `docker inspect NAME` looks here too, and goes on only after a 404.
         .route("/plugins/{name}/json", get(no_plugin))
         // `docker system prune` stops at the first refusal; there is nothing of either to remove.
-        .route("/networks/prune", post(prune_networks))
         .route("/build/prune", post(prune_build_cache))
         .route("/secrets", get(secrets))
         .route("/secrets/{id}", get(no_secret).delete(no_secret))
@@ -95,11 +89,6 @@ const EMPTY: [(); 0] = [];
 struct CachePruned {
     caches_deleted: Option<[String; 0]>,
     space_reclaimed: u64,
-}
-
-async fn prune_networks(query: Query) -> Answer {
-    query.filters(&["until", "label", "label!"])?;
-    Ok(respond::ok(&NetworksPruned::default()))
 }
 
 async fn prune_build_cache() -> Response {
@@ -142,10 +131,9 @@ mod tests {
 
         assert_eq!(status(Method::GET, "/containers/abc/attach/ws"), Status::NotImplemented);
         assert_eq!(status(Method::POST, "/commit"), Status::NotImplemented);
-        assert_eq!(status(Method::DELETE, "/networks/abc"), Status::NotImplemented);
-        assert_eq!(status(Method::POST, "/networks/create"), Status::NotImplemented);
+        assert_eq!(status(Method::PUT, "/volumes/abc"), Status::NotImplemented);
         assert_eq!(status(Method::PUT, "/commit"), Status::NotFound);
-        assert_eq!(status(Method::DELETE, "/networks/"), Status::NotFound);
+        assert_eq!(status(Method::PUT, "/volumes/"), Status::NotFound);
         assert_eq!(status(Method::GET, "/nope"), Status::NotFound);
         assert_eq!(status(Method::GET, "/"), Status::NotFound);
     }

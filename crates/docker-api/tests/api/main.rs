@@ -12,6 +12,7 @@ mod events;
 mod images;
 mod lives;
 mod logs;
+mod networks;
 mod protocol;
 mod services;
 mod support;

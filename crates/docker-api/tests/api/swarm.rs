@@ -107,21 +107,3 @@ async fn nothing_is_locked() {
     assert_eq!(host.get("/swarm/unlockkey").await.json(), json!({"UnlockKey": ""}));
     assert_eq!(host.post("/swarm/unlock", &json!({"UnlockKey": "x"})).await.error().0, 409);
 }
-
-#[tokio::test]
-async fn the_ingress_network_is_shown() {
-    let host = Host::manager().await;
-
-    let list = host.get("/networks").await.json();
-    let one = host.get("/networks/ingress?scope=swarm").await.json();
-
-    assert_eq!(list.as_array().unwrap().len(), 1);
-    assert_eq!(
-        (&one["Name"], &one["Scope"], &one["Ingress"]),
-        (&json!("ingress"), &json!("swarm"), &json!(true))
-    );
-    assert_eq!(host.get("/networks/ingress?scope=local").await.error().0, 404);
-    assert_eq!(host.get("/networks/nope").await.error(), (404, "network nope not found".into()));
-    assert_eq!(host.get("/networks?filters=%7B%22dangling%22:%5B%22true%22%5D%7D").await.json(), json!([]));
-    assert_eq!(Host::outside(LocalState::Inactive).get("/networks").await.json(), json!([]));
-}

@@ -5,6 +5,7 @@ mod container;
 mod exec;
 mod image;
 mod log;
+mod network;
 mod refusal;
 mod session;
 pub mod stream;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -50,8 +51,22 @@ impl Docker {
         ran.out
     }
 
+    /// Runs the client, which must succeed, with this on its standard input.
+    pub async fn run_and_answer(&self, words: &str, answer: &str) -> String {
+        let mut child = self.command(words).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(answer.as_bytes()).await.unwrap();
+        let output = timeout(PATIENCE, child.wait_with_output()).await;
+        let output = output.unwrap_or_else(|_| panic!("docker {words} does not end")).unwrap();
+        assert!(output.status.success(), "docker {words}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Starts the client; it is killed when dropped.
     pub fn start(&self, words: &str) -> Child {
+        self.command(words).spawn().unwrap()
+    }
+
+    fn command(&self, words: &str) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(words.split(' '))
@@ -63,6 +78,6 @@ impl Docker {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        command.spawn().unwrap()
+        command
     }
 }

@@ -3,6 +3,7 @@
 mod cluster;
 mod container;
 mod image;
+mod network;
 mod system;
 mod volume;
 
@@ -36,6 +37,8 @@ struct Inner {
     /// What every file of a container is packed as.
     archive: Vec<u8>,
     volumes: Vec<Volume>,
+    /// Those beside the ones that every host has.
+    networks: Vec<json::NetworkInspect>,
     /// The exit code of whatever container is waited for.
     life: watch::Sender<Option<i64>>,
     events: Vec<json::Event>,
@@ -65,6 +68,7 @@ impl FakeEngine {
             exec: ExecInspect::default(),
             archive: Vec::new(),
             volumes: Vec::new(),
+            networks: Vec::new(),
             life: watch::Sender::new(None),
             events: Vec::new(),
             listeners: Vec::new(),
