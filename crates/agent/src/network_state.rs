@@ -32,6 +32,8 @@ pub struct Overlay {
     pub internal: bool,
     /// The user's MTU, if there is one.
     pub mtu: Option<u32>,
+    /// Whether it carries published ports; nothing has a name there.
+    pub is_ingress: bool,
     /// The node's number, on the network that carries published ports.
     pub ingress_number: Option<u32>,
     /// Where its tasks on other nodes are.
@@ -133,6 +135,7 @@ impl NetworkState {
                 subnet: network.subnet,
                 internal: network.internal,
                 mtu: network.mtu,
+                is_ingress: network.ingress,
                 ingress_number: nodes.get(&own).and_then(|node| node.number).filter(|_| network.ingress),
                 peers: peers(own, on(network.id), &nodes),
                 ingress_peers: if network.ingress { ingress_peers(own, &nodes) } else { Vec::new() },

@@ -68,6 +68,13 @@ pub struct Order {
     pub networks: Vec<wire::assignment::Network>,
 }
 
+impl Order {
+    /// Returns the name of the task's container.
+    pub fn container_name(&self) -> String {
+        wire::assignment::container_name(&self.task, &self.spec.service_name)
+    }
+}
+
 /// A container that was started.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Started {

@@ -25,6 +25,7 @@ use crate::embedded;
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::member::{Means, Member};
+use crate::runtime::Names;
 
 /// How long a data root may stay another's.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -123,12 +124,15 @@ async fn assemble(config: &Config) -> anyhow::Result<Engine> {
     let services = config.data_root.join("images-of-services.json");
     let collector = Collector::open(images.clone(), engine.clone(), services, config.watermark);
     let collector = Arc::new(collector.context("open what is known of services' images")?);
+    let names = Names::new(network.clone());
+    names.take_up().await;
     let member = Member::open(Means {
         host: host.clone(),
         collector: collector.clone(),
         images: images.clone(),
         engine: engine.clone(),
         network,
+        names,
         data_root: config.data_root.clone(),
     })
     .await?;

@@ -26,6 +26,7 @@ use tokio::sync::Mutex;
 
 use crate::collector::Collector;
 use crate::host::Host;
+use crate::runtime::Names;
 use addresses::Addresses;
 use folder::{Folder, Place};
 use manager::Manager;
@@ -45,6 +46,8 @@ pub struct Means {
     pub engine: Engine,
     /// The networks.
     pub network: Network,
+    /// The names that containers find on them.
+    pub names: Names,
     /// Where the place in a cluster is kept.
     pub data_root: PathBuf,
 }

@@ -42,7 +42,7 @@ impl Worker {
             images: means.images.clone(),
             collector: means.collector.clone(),
             engine: means.engine.clone(),
-            networks: Networks::new(means.network.clone(), means.host.cpus as usize),
+            networks: Networks::new(means.network.clone(), means.names.clone(), means.host.cpus as usize),
         });
         let config = agent::Config {
             node,

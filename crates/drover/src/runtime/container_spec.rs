@@ -9,6 +9,7 @@ use image::Image;
 use model::NodeId;
 
 use super::TASK_LABEL;
+use super::names::short_id;
 use crate::host::Host;
 
 /// What a container is made from.
@@ -33,9 +34,9 @@ pub fn of(given: Given<'_>) -> engine::Task {
     let overlays = order.task.addresses.iter().map(|address| address.address);
     engine::Task {
         id: id.to_owned(),
-        name: format!("{}.{}.{}", order.spec.service_name, order.task.slot, order.task.id),
+        name: order.container_name(),
         config: config(order, host, node),
-        host_config: host_config(order),
+        host_config: host_config(order, attached.resolver.is_some()),
         addresses: attached.bridge_address.into_iter().chain(overlays).collect(),
         networks: networks(order),
         image,
@@ -77,11 +78,10 @@ fn own_names(order: &Order, host: &Host, node: NodeId) -> Vec<String> {
 /// Returns the labels by which Docker's tools know a task's container.
 fn labels(order: &Order, node: NodeId, of_user: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let (task, spec) = (&order.task, &order.spec);
-    let name = format!("{}.{}.{}", spec.service_name, task.slot, task.id);
     let own = [
         ("com.docker.swarm.task", String::new()),
         (TASK_LABEL, task.id.to_string()),
-        ("com.docker.swarm.task.name", name),
+        ("com.docker.swarm.task.name", order.container_name()),
         ("com.docker.swarm.node.id", node.to_string()),
         ("com.docker.swarm.service.id", task.service.to_string()),
         ("com.docker.swarm.service.name", spec.service_name.clone()),
@@ -91,9 +91,16 @@ fn labels(order: &Order, node: NodeId, of_user: BTreeMap<String, String>) -> BTr
     labels
 }
 
-fn host_config(order: &Order) -> HostConfig {
+fn host_config(order: &Order, has_resolver: bool) -> HostConfig {
     let spec = ContainerSpec::from(&order.spec.task.container);
-    let dns = spec.dns_config.unwrap_or_default();
+    let mut dns = spec.dns_config.unwrap_or_default();
+    if has_resolver {
+        // Whoever answers there knows which servers the user wants asked.
+        dns.nameservers = vec![network::RESOLVER.to_string()];
+        if !dns.options.iter().any(|option| option.starts_with("ndots:")) {
+            dns.options.push("ndots:0".to_owned());
+        }
+    }
     HostConfig {
         network_mode: "default".to_owned(),
         log_config: log_config(order),
@@ -161,13 +168,17 @@ fn log_config(order: &Order) -> LogConfig {
     }
 }
 
-/// Returns the task's places on its networks, by the networks' ids: this node knows no names.
+/// Returns the task's places on its networks, by the networks' names.
 fn networks(order: &Order) -> BTreeMap<String, EndpointSettings> {
     let places = order.task.addresses.iter().zip(&order.networks);
     let settings = places.map(|(address, network)| {
-        let name = if network.ingress { "ingress".to_owned() } else { network.id.to_string() };
+        // A journal of before networks had names here.
+        let id = network.id.to_string();
+        let name = if network.name.is_empty() { id.clone() } else { network.name.clone() };
+        let names = if network.ingress { Vec::new() } else { names_of(order) };
         let place = EndpointSettings {
-            network_id: network.id.to_string(),
+            dns_names: names,
+            network_id: id,
             ip_address: address.address.to_string(),
             ip_prefix_len: network.subnet.prefix,
             mac_address: written(network::mac_of(address.address)),
@@ -176,6 +187,13 @@ fn networks(order: &Order) -> BTreeMap<String, EndpointSettings> {
         (name, place)
     });
     settings.collect()
+}
+
+/// Returns the names by which other containers find the task's.
+fn names_of(order: &Order) -> Vec<String> {
+    let hostname = order.spec.task.container.hostname.clone();
+    let names = [order.container_name(), short_id(order.task.id), hostname];
+    names.into_iter().filter(|name| !name.is_empty()).collect()
 }
 
 fn written(mac: [u8; 6]) -> String {

@@ -1,6 +1,7 @@
 //! Tasks as real containers: the agent's [`agent::Runtime`] over images, networks and shims.
 
 mod container_spec;
+mod names;
 mod networks;
 mod volumes;
 
@@ -21,6 +22,7 @@ use crate::collector::Collector;
 use crate::embedded;
 use crate::host::Host;
 
+pub use names::Names;
 pub use networks::Networks;
 
 /// The label by which a container names its task.
@@ -236,8 +238,10 @@ impl Runtime {
         }
         let host_ports = order.spec.endpoint.host_ports().map(host_port).collect::<Result<_, _>>()?;
         let isolated = !order.networks.is_empty() && order.networks.iter().all(|network| network.internal);
+        let dns = order.spec.task.container.dns.clone().unwrap_or_default();
+        let resolver = (!overlays.is_empty()).then(|| names::resolver(&dns.nameservers));
         let attachment = Attachment { overlays, egress: !isolated, host_ports };
-        self.networks.attach(id, &attachment).await.map_err(RuntimeError::new)
+        self.networks.attach(id, &attachment, resolver).await.map_err(RuntimeError::new)
     }
 }
 

@@ -1,16 +1,17 @@
 //! This node's networks and published ports, as managers want them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use agent::NetworkState;
 use ingress::{Backend, Ingress, Table};
-use model::Protocol;
-use network::{Attached, Attachment, Ipv4Net, Network, Overlay, Peer, mac_of};
+use model::{Protocol, ServiceId};
+use network::{Attached, Attachment, Ipv4Net, Network, Overlay, Peer, Resolver, VirtualIp, mac_of};
 use tokio::sync::{Mutex, watch};
 
+use super::Names;
 use crate::causes;
 
 /// Where nodes have their own addresses inside the network that carries published ports, so that
@@ -21,15 +22,16 @@ const NODE_RANGE: (Ipv4Addr, u8) = (Ipv4Addr::new(198, 18, 0, 0), 15);
 #[derive(Clone)]
 pub struct Networks {
     network: Network,
+    names: Names,
     ingress: Arc<Mutex<Option<Ingress>>>,
     in_force: watch::Sender<BTreeSet<String>>,
     threads: usize,
 }
 
 impl Networks {
-    /// Makes the handle over this host's network; `threads` carry the traffic of published ports.
-    pub fn new(network: Network, threads: usize) -> Self {
-        Self { network, ingress: Arc::default(), in_force: watch::channel(BTreeSet::new()).0, threads }
+    /// Makes the handle over this host's network and names; `threads` carry the traffic of published ports.
+    pub fn new(network: Network, names: Names, threads: usize) -> Self {
+        Self { network, names, ingress: Arc::default(), in_force: watch::channel(BTreeSet::new()).0, threads }
     }
 
     /// Waits until a network can be used on this node.
@@ -46,13 +48,25 @@ impl Networks {
         }
     }
 
-    /// Gives a container its network namespace.
-    pub async fn attach(&self, id: &str, attachment: &Attachment) -> Result<Attached, String> {
-        self.network.attach(id, attachment).await.map_err(|error| causes::written(&error))
+    /// Gives a container its network namespace; with a resolver, its questions for names are answered.
+    pub async fn attach(
+        &self,
+        id: &str,
+        attachment: &Attachment,
+        resolver: Option<Resolver>,
+    ) -> Result<Attached, String> {
+        let attached = self.network.attach(id, attachment).await.map_err(|error| causes::written(&error))?;
+        let Some(resolver) = resolver else { return Ok(attached) };
+        if let Err(error) = self.names.answer(id, &attached, &resolver).await {
+            self.detach(id).await;
+            return Err(error);
+        }
+        Ok(Attached { resolver: Some(resolver), ..attached })
     }
 
     /// Takes a container's network namespace away.
     pub async fn detach(&self, id: &str) {
+        self.names.forget(id);
         if let Err(error) = self.network.detach(id).await {
             tracing::warn!(
                 container = id,
@@ -70,6 +84,8 @@ impl Networks {
     /// Puts networks and published ports into force.
     pub async fn apply(&self, state: NetworkState) -> Result<(), String> {
         let overlays: Vec<Overlay> = state.overlays.iter().map(overlay).collect::<Result<_, _>>()?;
+        // Before their addresses are in force: a name is asked for before its address is used.
+        self.names.tell(&state.overlays);
         self.network.apply(&overlays).await.map_err(|error| causes::written(&error))?;
         self.in_force.send_replace(overlays.iter().map(|overlay| overlay.network_id.clone()).collect());
         let carries_ports = state.overlays.iter().find(|overlay| overlay.ingress_number.is_some());
@@ -92,6 +108,7 @@ impl Networks {
             ingress.shutdown(Duration::ZERO).await;
         }
         self.in_force.send_replace(BTreeSet::new());
+        self.names.tell(&[]);
         if let Err(error) = self.network.leave().await {
             tracing::warn!(error = causes::written(&error), "networks are not taken away whole");
         }
@@ -122,21 +139,35 @@ fn overlay(wanted: &agent::Overlay) -> Result<Overlay, String> {
         let address = node_address(*number);
         Peer { address, mac: mac_of(address), node: *node }
     }));
-    let is_ingress = wanted.ingress_number.is_some();
     Ok(Overlay {
         network_id: wanted.id.to_string(),
         vni: wanted.vni,
         subnet: net(wanted.subnet.base, wanted.subnet.prefix)?,
-        mtu: None,
+        mtu: wanted.mtu,
         node_addresses: wanted
             .ingress_number
             .map(|number| net(node_address(number), 32))
             .transpose()?
             .into_iter()
             .collect(),
-        routes: is_ingress.then(|| net(NODE_RANGE.0, NODE_RANGE.1)).transpose()?.into_iter().collect(),
+        routes: wanted.is_ingress.then(|| net(NODE_RANGE.0, NODE_RANGE.1)).transpose()?.into_iter().collect(),
         peers,
+        virtual_ips: virtual_ips(wanted),
+        // Services of different networks would reach each other where all their published ports lead.
+        is_parted: wanted.is_ingress,
     })
+}
+
+/// Returns the addresses that services' names lead to, and those of their tasks.
+fn virtual_ips(overlay: &agent::Overlay) -> Vec<VirtualIp> {
+    let mut tasks: BTreeMap<ServiceId, Vec<Ipv4Addr>> = BTreeMap::new();
+    for member in &overlay.members {
+        tasks.entry(member.service).or_default().push(member.address);
+    }
+    let services = overlay.services.iter().filter_map(|service| Some((service.id, service.virtual_ip?)));
+    services
+        .map(|(id, address)| VirtualIp { address, backends: tasks.get(&id).cloned().unwrap_or_default() })
+        .collect()
 }
 
 /// Returns the address that a node's proxy has inside the network that carries published ports.
