@@ -13,7 +13,7 @@ use crate::crew::{Crew, Seat};
 use crate::manners::Manners;
 use crate::port::Port;
 use crate::worker::Command;
-use crate::{AppProtocol, http, stream};
+use crate::{AppProtocol, clock, http, stream};
 
 /// Is what a worker serves connections with.
 #[derive(Clone)]
@@ -47,8 +47,7 @@ pub(crate) async fn accept(
         // One waits here for room, and others in the kernel's queue.
         let next = async {
             let accepted = listener.accept().await?;
-            let room = bench.crew.room.acquire().await.map_err(io::Error::other)?;
-            room.forget();
+            find_room(&bench.crew).await;
             io::Result::Ok(accepted)
         };
         let accepted = tokio::select! {
@@ -72,6 +71,20 @@ pub(crate) async fn accept(
     {
         room.forget();
         take(stream, address, &port, &bench);
+    }
+}
+
+/// Waits for room, while this worker lets clients go that want nothing.
+async fn find_room(crew: &Crew) {
+    loop {
+        let found = tokio::time::timeout(clock::TICK, crew.room.acquire());
+        if let Ok(room) = crew.room.try_acquire() {
+            return room.forget();
+        }
+        clock::hurry_idle();
+        if let Ok(Ok(room)) = found.await {
+            return room.forget();
+        }
     }
 }
 

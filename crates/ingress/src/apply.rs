@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::listen::listen;
+use crate::listen::{Listener, listen};
 use crate::port::{Key, Port, Wanted};
 use crate::roster::Roster;
 use crate::worker::Command;
-use crate::{PortCounters, PortProblem, Table};
+use crate::{Kept, PortCounters, PortProblem, Table};
 
 /// A worker closes a listener between two events of its loop; one that is stuck must not stop the caller.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
@@ -27,14 +28,29 @@ pub(crate) struct Ports {
 
 #[derive(Debug, Default)]
 struct State {
-    open: BTreeMap<Key, Arc<Port>>,
+    open: BTreeMap<Key, Open>,
+    /// What a former process listened with, until the first table.
+    inherited: BTreeMap<Key, Vec<Listener>>,
     /// Ports that wait to be opened, with what is wanted and the last refusal.
     waiting: BTreeMap<Key, (Wanted, io::Error)>,
 }
 
+/// Is an open port.
+#[derive(Debug)]
+struct Open {
+    port: Arc<Port>,
+    /// Its sockets; the workers hold others of their descriptors.
+    sockets: Vec<OwnedFd>,
+}
+
 impl Ports {
-    pub(crate) fn new(workers: Vec<UnboundedSender<Command>>) -> Ports {
-        Ports { workers, roster: Arc::default(), state: Mutex::default() }
+    pub(crate) fn new(workers: Vec<UnboundedSender<Command>>, inherited: Vec<Kept>) -> Ports {
+        let listeners = |Kept { port, transport, sockets }| {
+            let sockets = sockets.into_iter().map(|socket| Listener::of(transport, socket));
+            ((port, transport), sockets.collect())
+        };
+        let inherited = inherited.into_iter().map(listeners).collect();
+        Ports { workers, roster: Arc::default(), state: Mutex::new(State { inherited, ..State::default() }) }
     }
 
     /// Makes the open ports be those of the table, as far as that is possible.
@@ -42,19 +58,21 @@ impl Ports {
         let mut wanted: BTreeMap<Key, Wanted> =
             table.ports.into_iter().flat_map(|(number, published)| Wanted::of(number, published)).collect();
         let mut state = self.state();
-        let is_gone = |key: &Key, _: &mut Arc<Port>| !wanted.contains_key(key);
-        let gone: BTreeMap<Key, Arc<Port>> = state.open.extract_if(.., is_gone).collect();
-        gone.values().for_each(|port| port.end());
+        let is_gone = |key: &Key, _: &mut Open| !wanted.contains_key(key);
+        let gone: BTreeMap<Key, Open> = state.open.extract_if(.., is_gone).collect();
+        gone.values().for_each(|open| open.port.end());
         self.close(gone.keys());
+        drop(gone);
         state.waiting.clear();
-        for (key, port) in &state.open {
+        for (key, open) in &state.open {
             if let Some(wanted) = wanted.remove(key) {
-                port.replace(wanted);
+                open.port.replace(wanted);
             }
         }
         for (key, wanted) in wanted {
             self.open(&mut state, key, wanted);
         }
+        state.inherited.clear();
         self.roster.tidy();
         for worker in &self.workers {
             let _ = worker.send(Command::Trim);
@@ -76,18 +94,41 @@ impl Ports {
     }
 
     pub(crate) fn counters(&self) -> Vec<PortCounters> {
-        self.state().open.values().map(|port| port.counters()).collect()
+        self.state().open.values().map(|open| open.port.counters()).collect()
+    }
+
+    pub(crate) fn kept(&self) -> io::Result<Vec<Kept>> {
+        let state = self.state();
+        let kept = state.open.iter().map(|((port, transport), open)| {
+            let sockets = open.sockets.iter().map(OwnedFd::try_clone).collect::<io::Result<_>>()?;
+            Ok(Kept { port: *port, transport: *transport, sockets })
+        });
+        kept.collect()
+    }
+
+    /// Closes this side's descriptors, so that ports are free once the workers closed theirs.
+    pub(crate) fn let_go(&self) {
+        self.state().open.values_mut().for_each(|open| open.sockets.clear());
     }
 
     fn open(&self, state: &mut State, key: Key, wanted: Wanted) {
-        match listen(key, self.workers.len()) {
-            Ok(listeners) => {
+        let listeners = match state.inherited.remove(&key) {
+            Some(inherited) => Ok(inherited),
+            None => listen(key, self.workers.len()),
+        };
+        let opened = listeners.and_then(|listeners| {
+            let sockets = listeners.iter().map(Listener::copy).collect::<io::Result<_>>()?;
+            Ok((listeners, sockets))
+        });
+        match opened {
+            Ok((listeners, sockets)) => {
                 let port = Arc::new(Port::new(key, wanted, self.roster.clone()));
-                for (worker, listener) in self.workers.iter().zip(listeners) {
+                // A former process may have had another number of workers.
+                for (worker, listener) in self.workers.iter().cycle().zip(listeners) {
                     // A worker that ended has no use for it.
                     let _ = worker.send(Command::Listen(port.clone(), listener));
                 }
-                state.open.insert(key, port);
+                state.open.insert(key, Open { port, sockets });
             }
             Err(error) => {
                 state.waiting.insert(key, (wanted, error));

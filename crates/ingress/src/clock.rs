@@ -33,6 +33,16 @@ struct Clock {
 struct Set {
     deadline: u64,
     waker: Option<Waker>,
+    kind: Kind,
+}
+
+/// Says what is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Something that is under way.
+    Work,
+    /// Somebody who may or may not want something.
+    Idle,
 }
 
 /// Rings when its deadline has passed.
@@ -51,6 +61,23 @@ pub(crate) fn tick() {
     due.into_iter().for_each(Waker::wake);
 }
 
+/// Rings for an eighth of those who wait idly, for the ones that would be first anyway, as others need their room.
+pub(crate) fn hurry_idle() {
+    let hurried: Vec<Waker> = CLOCK.with_borrow_mut(|clock| {
+        let now = clock.now;
+        let mut idle: Vec<&mut Set> =
+            clock.alarms.iter_mut().filter(|set| set.kind == Kind::Idle && set.deadline > now).collect();
+        idle.sort_unstable_by_key(|set| set.deadline);
+        let count = idle.len().div_ceil(8);
+        let hurry = |set: &mut Set| {
+            set.deadline = now;
+            set.waker.take()
+        };
+        idle.into_iter().take(count).filter_map(hurry).collect()
+    });
+    hurried.into_iter().for_each(Waker::wake);
+}
+
 /// Returns the time of the last tick.
 pub(crate) fn now() -> Moment {
     CLOCK.with_borrow(|clock| Moment(clock.now))
@@ -64,10 +91,10 @@ impl Moment {
 }
 
 impl Alarm {
-    /// Sets an alarm.
-    pub(crate) fn after(delay: Duration) -> Alarm {
+    /// Sets an alarm for somebody who may or may not want something.
+    pub(crate) fn idle(delay: Duration) -> Alarm {
         CLOCK.with_borrow_mut(|clock| {
-            let set = Set { deadline: clock.after(delay), waker: None };
+            let set = Set { deadline: clock.after(delay), waker: None, kind: Kind::Idle };
             if let Some(place) = clock.free.pop() {
                 clock.alarms[place as usize] = set;
                 return Alarm { place };
@@ -77,9 +104,22 @@ impl Alarm {
         })
     }
 
-    /// Sets it anew.
-    pub(crate) fn set_after(&mut self, delay: Duration) {
-        CLOCK.with_borrow_mut(|clock| clock.alarms[self.place as usize].deadline = clock.after(delay));
+    /// Sets it anew, for work that is under way.
+    pub(crate) fn set_work(&mut self, delay: Duration) {
+        self.set(delay, Kind::Work);
+    }
+
+    /// Sets it anew, for somebody who may or may not want something.
+    pub(crate) fn set_idle(&mut self, delay: Duration) {
+        self.set(delay, Kind::Idle);
+    }
+
+    fn set(&mut self, delay: Duration, kind: Kind) {
+        CLOCK.with_borrow_mut(|clock| {
+            let deadline = clock.after(delay);
+            let set = &mut clock.alarms[self.place as usize];
+            (set.deadline, set.kind) = (deadline, kind);
+        });
     }
 
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -102,7 +142,7 @@ impl Drop for Alarm {
         // After the thread's end there is no clock to tell.
         let _ = CLOCK.try_with(|clock| {
             let clock = &mut *clock.borrow_mut();
-            clock.alarms[self.place as usize] = Set { deadline: u64::MAX, waker: None };
+            clock.alarms[self.place as usize] = Set { deadline: u64::MAX, waker: None, kind: Kind::Work };
             clock.free.push(self.place);
         });
     }
@@ -131,9 +171,9 @@ mod tests {
                     tick();
                 }
             };
-            let mut moved = Alarm::after(Duration::from_millis(1));
-            moved.set_after(Duration::from_secs(60));
-            let mut alarm = Alarm::after(Duration::from_millis(150));
+            let mut moved = Alarm::idle(Duration::from_millis(1));
+            moved.set_work(Duration::from_secs(60));
+            let mut alarm = Alarm::idle(Duration::from_millis(150));
             let begin = Instant::now();
 
             tokio::select! {
@@ -148,7 +188,20 @@ mod tests {
 
     #[test]
     fn places_are_used_again() {
-        let first = Alarm::after(Duration::ZERO).place;
-        assert_eq!(Alarm::after(Duration::ZERO).place, first);
+        let first = Alarm::idle(Duration::ZERO).place;
+        assert_eq!(Alarm::idle(Duration::ZERO).place, first);
+    }
+
+    #[test]
+    fn hurry_rings_for_those_who_waited_longest_and_for_no_work() {
+        let mut alarms: Vec<Alarm> = (1..=16).map(|number| Alarm::idle(TICK * number)).collect();
+        let mut context = Context::from_waker(Waker::noop());
+        alarms[0].set_work(TICK);
+
+        hurry_idle();
+
+        let rung: Vec<bool> = alarms.iter_mut().map(|alarm| alarm.poll(&mut context).is_ready()).collect();
+        assert_eq!(rung[..4], [false, true, true, false]);
+        assert_eq!(rung.iter().filter(|rung| **rung).count(), 2);
     }
 }

@@ -74,7 +74,7 @@ impl Drop for Seat {
 fn choose(counts: &[usize], acceptor: usize) -> usize {
     let own = counts[acceptor];
     let least = (0..counts.len()).min_by_key(|index| counts[*index]).unwrap_or(acceptor);
-    if own > counts[least] + 1 + own / 8 { least } else { acceptor }
+    if own > counts[least] + 1 + counts[least] / 4 { least } else { acceptor }
 }
 
 #[cfg(test)]
@@ -90,8 +90,8 @@ mod tests {
             (&[2, 0], 1, 1),
             (&[9, 7, 8], 0, 0),
             (&[9, 6, 7], 0, 1),
-            (&[100, 90], 0, 0),
-            (&[100, 80], 0, 1),
+            (&[100, 80], 0, 0),
+            (&[100, 70], 0, 1),
         ] {
             assert_eq!(choose(counts, acceptor), expected, "{counts:?}");
         }

@@ -17,7 +17,7 @@ use crate::http;
 use crate::manners::Manners;
 use crate::reach::Patience;
 use crate::worker::{Command, Worker};
-use crate::{PortCounters, PortProblem, Table};
+use crate::{Kept, PortCounters, PortProblem, Table};
 
 /// How often a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -171,6 +171,12 @@ impl Ingress {
     ///
     /// Ports open in the network namespace of the thread that calls this, or [`Ingress::apply`].
     pub fn start(config: Config) -> Result<Ingress, Error> {
+        Ingress::resume(config, Vec::new())
+    }
+
+    /// Starts the worker threads with sockets that outlived a former process: those of ports in the first table are
+    /// listened with at once, and the others closed.
+    pub fn resume(config: Config, inherited: Vec<Kept>) -> Result<Ingress, Error> {
         let channels: Vec<_> = (0..config.threads.max(1)).map(|_| unbounded_channel()).collect();
         let crew = channels.iter().map(|(commands, _)| commands.clone()).collect();
         let crew = Arc::new(Crew::new(crew, config.connections_max));
@@ -189,7 +195,8 @@ impl Ingress {
                 }
             }
         }
-        let ports = Arc::new(Ports::new(workers.iter().map(|worker| worker.commands.clone()).collect()));
+        let ports =
+            Arc::new(Ports::new(workers.iter().map(|worker| worker.commands.clone()).collect(), inherited));
         let (retry, wakes) = mpsc::channel();
         let retried = ports.clone();
         let run = move || retry_ports(&retried, &wakes);
@@ -220,6 +227,12 @@ impl Ingress {
         self.ports.counters()
     }
 
+    /// Returns descriptors of all sockets that are listened with, for somebody who holds them while this process is
+    /// replaced by another, which gets them by [`Ingress::resume`]. Who holds them keeps their ports from being free.
+    pub fn kept(&self) -> io::Result<Vec<Kept>> {
+        self.ports.kept()
+    }
+
     /// Returns how many connections, requests (on ports that carry HTTP) and flows a task is serving through this
     /// proxy, whether it is still in the table or not.
     pub fn in_flight(&self, task: &str) -> usize {
@@ -238,6 +251,7 @@ impl Ingress {
     /// Closes all ports at once, lets open connections go on for at most `grace`, and ends.
     pub async fn shutdown(mut self, grace: Duration) {
         self.end_retrying();
+        self.ports.let_go();
         let mut finished = Vec::new();
         for worker in &self.workers {
             let (done, receiver) = oneshot::channel();

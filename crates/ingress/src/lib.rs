@@ -35,4 +35,4 @@ mod worker;
 
 pub use counters::{BackendCounters, PortCounters};
 pub use ingress::{Config, Error, Ingress};
-pub use table::{AppProtocol, Backend, PortProblem, ProxyVersion, Published, Table, Tcp, Transport};
+pub use table::{AppProtocol, Backend, Kept, PortProblem, ProxyVersion, Published, Table, Tcp, Transport};

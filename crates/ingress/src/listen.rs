@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -19,6 +20,24 @@ const KEEPALIVE: Duration = Duration::from_secs(300);
 pub(crate) enum Listener {
     Tcp(std::net::TcpListener),
     Udp(std::net::UdpSocket),
+}
+
+impl Listener {
+    /// Takes over a socket that listens already.
+    pub(crate) fn of(transport: Transport, socket: OwnedFd) -> Listener {
+        match transport {
+            Transport::Tcp => Listener::Tcp(socket.into()),
+            Transport::Udp => Listener::Udp(socket.into()),
+        }
+    }
+
+    /// Returns another descriptor of the same socket.
+    pub(crate) fn copy(&self) -> io::Result<OwnedFd> {
+        match self {
+            Listener::Tcp(listener) => Ok(listener.try_clone()?.into()),
+            Listener::Udp(socket) => Ok(socket.try_clone()?.into()),
+        }
+    }
 }
 
 /// Opens `count` listeners that share a port, for all addresses of this host, IPv4 and IPv6.

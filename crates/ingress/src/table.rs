@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 /// Is every published port of the node with its backends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +68,17 @@ pub enum Transport {
     Tcp,
     /// Datagrams.
     Udp,
+}
+
+/// Is the sockets of a port, to outlive the process: clients that come while nobody accepts wait in the kernel's queue.
+#[derive(Debug)]
+pub struct Kept {
+    /// The published port.
+    pub port: u16,
+    /// Its transport.
+    pub transport: Transport,
+    /// One socket per worker.
+    pub sockets: Vec<OwnedFd>,
 }
 
 /// Says that a published port could not be opened; it is tried again until it can.

@@ -86,7 +86,8 @@ impl Worker {
 
 struct Loop {
     bench: Bench,
-    listeners: BTreeMap<Key, Serving>,
+    /// More than one for a port only if they were inherited.
+    listeners: BTreeMap<Key, Vec<Serving>>,
     /// Every connection holds a receiver, so that this knows when the last one ended.
     open: watch::Sender<()>,
 }
@@ -154,7 +155,7 @@ impl Loop {
         };
         match serving {
             Ok(serving) => {
-                self.listeners.insert(key, serving);
+                self.listeners.entry(key).or_default().push(serving);
             }
             Err(error) => {
                 tracing::error!(port = key.0, %error, "published port has no listener on one worker")
@@ -164,21 +165,22 @@ impl Loop {
 
     /// Closes a listener; returns once it is closed.
     async fn close(&mut self, key: Key) {
-        let ended = match self.listeners.remove(&key) {
-            None => return,
-            Some(Serving::Connections(task, stopper)) => {
-                drop(stopper);
-                task.await
+        for serving in self.listeners.remove(&key).unwrap_or_default() {
+            let ended = match serving {
+                Serving::Connections(task, stopper) => {
+                    drop(stopper);
+                    task.await
+                }
+                Serving::Datagrams(task) => {
+                    task.abort();
+                    task.await
+                }
+            };
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!(port = key.0, "a listener ended by a bug");
             }
-            Some(Serving::Datagrams(task)) => {
-                task.abort();
-                task.await
-            }
-        };
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            tracing::error!(port = key.0, "a listener ended by a bug");
         }
     }
 

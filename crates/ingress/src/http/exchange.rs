@@ -59,7 +59,7 @@ pub(crate) async fn exchange(
                 return exchange.refuse(problem).await;
             }
         };
-        alarm.set_after(manners.limits.stall);
+        alarm.set_work(manners.limits.stall);
         let ended = exchange.run(&mut way, manners, alarm).await;
         if ended == Ended::Broken && exchange.rewind() {
             ways.broke(&way, manners);
@@ -184,7 +184,7 @@ impl Exchange<'_> {
             if sent + received > 0 {
                 counted.count_in(sent);
                 counted.count_out(received);
-                alarm.set_after(manners.limits.stall);
+                alarm.set_work(manners.limits.stall);
             }
             match passed {
                 Poll::Pending => {}

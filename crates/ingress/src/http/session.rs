@@ -27,7 +27,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(stream: TcpStream, address: SocketAddr, manners: &Manners) -> Session {
         // One that connects to say nothing is as slow as one that says it slowly.
-        Session { client: Client::new(stream, address), alarm: Alarm::after(manners.limits.head) }
+        Session { client: Client::new(stream, address), alarm: Alarm::idle(manners.limits.head) }
     }
 
     /// Serves the client until its connection ends.
@@ -49,7 +49,7 @@ impl Session {
                 None => self.refuse(Problem::SlowRequest).await,
             };
             match after {
-                After::Stay => self.alarm.set_after(manners.limits.idle),
+                After::Stay => self.alarm.set_idle(manners.limits.idle),
                 After::Close => return,
                 After::Linger => return Box::pin(close(&mut self.client.stream)).await,
                 After::Reset => return reset(&self.client.stream),
@@ -64,10 +64,10 @@ impl Session {
             return Some(next);
         }
         if !client.inbox.rest.is_empty() {
-            alarm.set_after(manners.limits.head);
+            alarm.set_work(manners.limits.head);
         }
         poll_fn(|context| {
-            if let Poll::Ready(next) = client.poll_next(context, || alarm.set_after(manners.limits.head)) {
+            if let Poll::Ready(next) = client.poll_next(context, || alarm.set_work(manners.limits.head)) {
                 return Poll::Ready(Some(next));
             }
             alarm.poll(context).map(|()| None)
