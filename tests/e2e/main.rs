@@ -15,6 +15,7 @@ mod lab_itself;
 mod leader_dies;
 mod limits_and_stop;
 mod live_restore;
+mod overlays;
 mod partition;
 mod pending_reasons;
 mod registry;
