@@ -95,13 +95,15 @@ pub fn processes_are_listed_as_ps_does(host: &Host) {
     host.run("box", "sleep 1001 & exec sleep 1002", json!({}));
     let listed = |arguments: &str| host.block_on(host.engine().top("box", arguments)).unwrap();
 
-    host.eventually("both run", || listed("").processes.len() == 2);
+    let commands = || {
+        let top = listed("-eo pid,cmd");
+        assert_eq!(top.titles, ["PID", "CMD"]);
+        let mut commands: Vec<_> = top.processes.into_iter().map(|mut fields| fields.remove(1)).collect();
+        commands.sort_unstable();
+        commands
+    };
 
-    let top = listed("-eo pid,cmd");
-    assert_eq!(top.titles, ["PID", "CMD"]);
-    let mut commands: Vec<_> = top.processes.iter().map(|fields| fields[1].as_str()).collect();
-    commands.sort_unstable();
-    assert_eq!(commands, ["sleep 1001", "sleep 1002"]);
+    host.eventually("both run", || commands() == ["sleep 1001", "sleep 1002"]);
     assert!(host.block_on(host.engine().top("box", "-eo cmd")).is_err());
 }
 
