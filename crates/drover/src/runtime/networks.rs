@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::NetworkState;
-use ingress::{Backend, Ingress, Table};
+use ingress::{AppProtocol, Backend, Ingress, Table, Tcp};
 use model::{Protocol, ServiceId};
 use network::{Attached, Attachment, Ipv4Net, Network, Overlay, Peer, Resolver, VirtualIp, mac_of};
 use tokio::sync::{Mutex, watch};
@@ -176,13 +176,20 @@ fn node_address(number: u32) -> Ipv4Addr {
 }
 
 fn table(state: &NetworkState) -> Table {
-    let tcp = state.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
-    let ports = tcp.map(|port| {
+    let mut table = Table::default();
+    for port in &state.ports {
         let backends = port.backends.iter().map(|backend| Backend {
             address: SocketAddr::new(IpAddr::V4(backend.address), backend.port),
             task: backend.task.to_string(),
         });
-        (port.published, backends.collect())
-    });
-    Table { ports: ports.collect() }
+        let backends = backends.collect();
+        let published = table.ports.entry(port.published).or_default();
+        match port.protocol {
+            Protocol::Tcp => published.tcp = Some(Tcp { carries: AppProtocol::Bytes, backends }),
+            Protocol::Udp => published.udp = Some(backends),
+            // Refused when a service asks for it.
+            Protocol::Sctp => {}
+        }
+    }
+    table
 }
