@@ -43,6 +43,7 @@ pub(crate) async fn accept(
 ) {
     /// Out of descriptors or memory: a connection may end meanwhile; trying at once would only spin.
     const PAUSE: Duration = Duration::from_millis(20);
+    let mut is_told = false;
     loop {
         // One waits here for room, and others in the kernel's queue.
         let next = async {
@@ -56,11 +57,18 @@ pub(crate) async fn accept(
             accepted = next => accepted,
         };
         match accepted {
-            Ok((stream, address)) => take(stream, address, &port, &bench),
+            Ok((stream, address)) => {
+                is_told = false;
+                take(stream, address, &port, &bench);
+            }
             // The client gave up before it was accepted.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(port = port.key.0, %error, "cannot accept connections for a moment");
+                if !is_told {
+                    tracing::warn!(port = port.key.0, %error, "connections have to wait before they are accepted");
+                }
+                is_told = true;
+                clock::hurry_idle();
                 tokio::time::sleep(PAUSE).await;
             }
         }

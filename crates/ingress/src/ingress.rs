@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 
@@ -49,7 +50,8 @@ pub struct Config {
     pub flows_max: usize,
     /// How long a flow is kept without a datagram.
     pub flow_idle: Duration,
-    /// How many connections may be open; further clients wait until one ends.
+    /// How many connections may be open; further clients wait until one ends. Fewer if the limit of open files is less
+    /// than two for each.
     pub connections_max: usize,
     /// How long a client that speaks HTTP may keep its connection without a request.
     pub idle_timeout: Duration,
@@ -179,7 +181,7 @@ impl Ingress {
     pub fn resume(config: Config, inherited: Vec<Kept>) -> Result<Ingress, Error> {
         let channels: Vec<_> = (0..config.threads.max(1)).map(|_| unbounded_channel()).collect();
         let crew = channels.iter().map(|(commands, _)| commands.clone()).collect();
-        let crew = Arc::new(Crew::new(crew, config.connections_max));
+        let crew = Arc::new(Crew::new(crew, connections_max(config.connections_max)));
         let start = |(worker, channel)| {
             let prepare = config.on_thread_start.clone();
             Worker::start(worker, crew.clone(), channel, move || prepare(), config.manners())
@@ -279,6 +281,22 @@ impl Drop for Ingress {
         self.end_retrying();
         end(std::mem::take(&mut self.workers));
     }
+}
+
+/// Returns how many connections the limit of open files allows, at most `wanted`.
+fn connections_max(wanted: usize) -> usize {
+    let Ok((files, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
+    // An eighth is for all else that the process has open; a connection needs one for each side.
+    let allowed = usize::try_from(files - files / 8).unwrap_or(usize::MAX) / 2;
+    if allowed < wanted {
+        tracing::warn!(
+            files,
+            wanted,
+            allowed,
+            "the limit of open files allows fewer connections than wanted"
+        );
+    }
+    wanted.min(allowed)
 }
 
 /// Ends workers at once.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use nix::errno::Errno;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -84,8 +85,8 @@ async fn attempt(counted: Use, patience: &Patience) -> Result<(Use, TcpStream), 
             counted.answered();
             Ok((counted, server))
         }
-        Ok(Err(_)) => {
-            if !is_slow {
+        Ok(Err(error)) => {
+            if !is_slow && !is_own_fault(&error) {
                 counted.failed(patience.avoid_failed);
             }
             Err(Unreached::Refused)
@@ -101,6 +102,15 @@ pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     // A backend whose node died must not hold the connection for ever.
     SockRef::from(&server).set_keepalive(true)?;
     Ok(server)
+}
+
+/// Tells whether this host lacks what a connection needs, which says nothing of the backend.
+fn is_own_fault(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        number,
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::EADDRNOTAVAIL)
+    )
 }
 
 /// Makes the coming close of a connection an abort: its peer sees an error, not a regular end.

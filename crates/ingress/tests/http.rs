@@ -742,7 +742,7 @@ fn withdrawn_backend_ends_what_it_has_and_gets_nothing_new() {
     assert_eq!(kept.ask(GET).body, "old");
     let mut slow = Client::new(port);
     slow.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
-    eventually("the request", || ingress.in_flight(&task(old)) == 1);
+    eventually("the request", || counters(&ingress, port).backends[0].total == 2);
 
     ingress.apply(table(port, &[named("new")]));
 

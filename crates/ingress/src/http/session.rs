@@ -57,17 +57,18 @@ impl Session {
         }
     }
 
-    /// Waits for what the client wants; `None` if it takes too long.
+    /// Waits for what the client wants; `None` if it takes too long, or others need the room: a slow head is among
+    /// the first to go.
     async fn next(&mut self, manners: &Manners) -> Option<Next> {
         let Session { client, alarm } = self;
         if let Some(next) = client.next_held() {
             return Some(next);
         }
         if !client.inbox.rest.is_empty() {
-            alarm.set_work(manners.limits.head);
+            alarm.set_idle(manners.limits.head);
         }
         poll_fn(|context| {
-            if let Poll::Ready(next) = client.poll_next(context, || alarm.set_work(manners.limits.head)) {
+            if let Poll::Ready(next) = client.poll_next(context, || alarm.set_idle(manners.limits.head)) {
                 return Poll::Ready(Some(next));
             }
             alarm.poll(context).map(|()| None)
