@@ -36,8 +36,9 @@ pub struct Task {
     pub config: Config,
     /// What it has of its host.
     pub host_config: HostConfig,
-    /// The network namespace that was made for it, which its caller takes away after it has ended.
-    pub attached: Attached,
+    /// The network namespace that was made for it, which its caller takes away after it has ended; none if it shares the
+    /// host's.
+    pub attached: Option<Attached>,
     /// All its addresses; the first is its name's.
     pub addresses: Vec<Ipv4Addr>,
     /// Its networks by name, for inspect.
@@ -54,7 +55,7 @@ impl Engine {
         let Task { id, name, image, config, host_config, attached, addresses, networks } = task;
         let written = config.image.clone();
         let mut config = spec::merge(config, &image.config)?;
-        if config.hostname.is_empty() {
+        if config.hostname.is_empty() && attached.is_some() {
             config.hostname = id.chars().take(12).collect();
         }
         let wanted = mounts::wanted(&config, &host_config, &[])?;
@@ -77,8 +78,13 @@ impl Engine {
             failure: None,
         };
         let entry = Arc::new(Entry::new(record, Life::default()));
-        let gateway = attached.interface.map_or_else(|| self.gateway(), |interface| interface.gateway);
-        let reach = Reach::Own { namespace: attached.namespace, addresses, gateway };
+        let reach = match attached {
+            Some(Attached { namespace, interface, .. }) => {
+                let gateway = interface.map_or_else(|| self.gateway(), |interface| interface.gateway);
+                Reach::Own { namespace, addresses, gateway }
+            }
+            None => Reach::Host,
+        };
         match self.prepare_parts(&entry, image.layers, reach).await {
             Ok(()) => {
                 self.table().insert(entry.clone());

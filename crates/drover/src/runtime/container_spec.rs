@@ -6,7 +6,7 @@ use agent::Order;
 use container_json::{Config, EndpointSettings, HostConfig, LogConfig, Resources};
 use engine_json::ContainerSpec;
 use image::Image;
-use model::NodeId;
+use model::{NodeId, Predefined};
 
 use super::TASK_LABEL;
 use super::names::short_id;
@@ -24,20 +24,28 @@ pub struct Given<'a> {
     pub host: &'a Host,
     /// The node it runs on.
     pub node: NodeId,
-    /// Its networks.
-    pub attached: network::Attached,
+    /// Its networks; none if it has the host's own.
+    pub attached: Option<network::Attached>,
+}
+
+/// Claims that a task has the host's own network.
+pub fn is_on_host(order: &Order) -> bool {
+    let mut wishes = order.spec.task.networks.iter();
+    wishes.any(|wish| Predefined::find(&wish.target) == Some(Predefined::Host))
 }
 
 /// Returns the container.
 pub fn of(given: Given<'_>) -> engine::Task {
     let Given { order, id, image, host, node, attached } = given;
     let overlays = order.task.addresses.iter().map(|address| address.address);
+    let on_bridge = attached.as_ref().and_then(|attached| attached.bridge_address);
+    let is_led = attached.as_ref().is_some_and(|attached| attached.resolver.is_some());
     engine::Task {
         id: id.to_owned(),
         name: order.container_name(),
         config: config(order, host, node),
-        host_config: host_config(order, attached.resolver.is_some()),
-        addresses: attached.bridge_address.into_iter().chain(overlays).collect(),
+        host_config: host_config(order, is_led),
+        addresses: on_bridge.into_iter().chain(overlays).collect(),
         networks: networks(order),
         image,
         attached,
@@ -102,7 +110,7 @@ fn host_config(order: &Order, has_resolver: bool) -> HostConfig {
         }
     }
     HostConfig {
-        network_mode: "default".to_owned(),
+        network_mode: if is_on_host(order) { "host" } else { "default" }.to_owned(),
         log_config: log_config(order),
         cap_add: spec.capability_add,
         cap_drop: spec.capability_drop,
@@ -186,7 +194,12 @@ fn networks(order: &Order) -> BTreeMap<String, EndpointSettings> {
         };
         (name, place)
     });
-    settings.collect()
+    let host = engine::NETWORK_IDS.iter().filter(|(name, _)| *name == "host" && is_on_host(order));
+    let host = host.map(|(name, id)| {
+        let place = EndpointSettings { network_id: (*id).to_owned(), ..EndpointSettings::default() };
+        ((*name).to_owned(), place)
+    });
+    settings.chain(host).collect()
 }
 
 /// Returns the names by which other containers find the task's.

@@ -55,7 +55,8 @@ impl agent::Runtime for Runtime {
         let id = container_id(order.task.id);
         let image = self.image(&order.spec.task.container.image).await?;
         self.collector.note_service(&order.task.service.to_string(), image.id).await;
-        let attached = self.attach(&id, order).await?;
+        let attached =
+            if container_spec::is_on_host(order) { None } else { Some(self.attach(&id, order).await?) };
         let task = container_spec::of(container_spec::Given {
             order,
             id: &id,

@@ -53,6 +53,7 @@ pub const TESTS: &[Test] = &[
         "tasks_are_containers_that_their_services_care_for",
         tasks::tasks_are_containers_that_their_services_care_for,
     ),
+    ("tasks_may_share_the_hosts_network", tasks::tasks_may_share_the_hosts_network),
     ("commands_say_what_they_do_and_how_they_ended", exec::commands_say_what_they_do_and_how_they_ended),
     ("commands_are_told_of_as_events", exec::commands_are_told_of_as_events),
     ("commands_that_cannot_be_executed_say_so", exec::commands_that_cannot_be_executed_say_so),

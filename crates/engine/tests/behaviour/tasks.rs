@@ -25,7 +25,7 @@ async fn task(host: &Host, number: u32, script: &str) -> Task {
         },
         host_config: HostConfig { binds: words(&["shared:/store"]), ..HostConfig::default() },
         addresses: attached.bridge_address.into_iter().collect(),
-        attached,
+        attached: Some(attached),
         networks: BTreeMap::new(),
         id,
     }
@@ -57,4 +57,26 @@ pub fn tasks_are_containers_that_their_services_care_for(host: &Host) {
     assert!(host.block_on(engine.list(Sizes::Unknown)).is_empty());
     // Its network is its service's to take away.
     host.block_on(host.parts().network.detach(&id)).unwrap();
+}
+
+pub fn tasks_may_share_the_hosts_network(host: &Host) {
+    let engine = host.engine();
+    let own = std::fs::read_link("/proc/self/ns/net").unwrap().display().to_string();
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+
+    let id = host.block_on(async {
+        let mut task = task(host, 2, "readlink /proc/self/ns/net; hostname").await;
+        host.parts().network.detach(&task.id).await.unwrap();
+        task.attached = None;
+        task.addresses.clear();
+        task.host_config.network_mode = "host".to_owned();
+        let id = task.id.clone();
+        engine.prepare_task(task).await.unwrap();
+        engine.start_task(&id).await.unwrap();
+        id
+    });
+
+    assert_eq!(host.block_on(engine.wait_task(&id)).unwrap().code, 0);
+    assert_eq!(host.said(&id), format!("{own}\n{hostname}"));
+    host.block_on(engine.remove_task(&id)).unwrap();
 }
