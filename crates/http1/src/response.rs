@@ -89,8 +89,7 @@ pub fn read_response(
     out.push(b' ');
     out.extend_from_slice(parsed.reason.unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    let is_chunked = facts.length.is_chunked && is_final && status != 204 && reply.version == Version::Http11;
-    write_fields(headers, &meanings, &facts, is_chunked, status, out);
+    facts.write(headers, &meanings, status, reply, out);
     if is_final && !keeps_client {
         out.extend_from_slice(b"Connection: close\r\n");
     } else if is_final && reply.version == Version::Http10 {
@@ -157,41 +156,43 @@ impl Facts {
         }
     }
 
+    /// Writes the fields that go on.
+    fn write(
+        &self,
+        headers: &[Header<'_>],
+        meanings: &Meanings,
+        status: u16,
+        reply: &Reply,
+        out: &mut Vec<u8>,
+    ) {
+        // Neither interim responses nor those without content say where one ends (RFC 9110 §8.6, RFC 9112 §6.1).
+        let has_end = status >= 200 && status != 204;
+        for (meaning, header) in meanings.with(headers) {
+            let goes_on = match meaning {
+                Meaning::Connection | Meaning::HopByHop => false,
+                Meaning::Upgrade => status == 101,
+                Meaning::TransferEncoding => has_end && reply.version == Version::Http11,
+                Meaning::ContentLength => has_end,
+                Meaning::Host
+                | Meaning::Expect
+                | Meaning::Forwarded
+                | Meaning::ForwardedFor
+                | Meaning::ForwardedHost
+                | Meaning::ForwardedProto
+                | Meaning::EndToEnd => !(self.options.names_fields && is_named(header.name, headers)),
+            };
+            if goes_on {
+                write(header.name, header.value, out);
+            }
+        }
+        if status == 101 {
+            out.extend_from_slice(b"Connection: upgrade\r\n");
+        }
+    }
+
     /// Tells whether the client can see the end of the body only by that of the connection.
     fn loses_end(&self, reply: &Reply, body: Body) -> bool {
         self.length.is_chunked && reply.version == Version::Http10 && !body.is_done()
-    }
-}
-
-fn write_fields(
-    headers: &[Header<'_>],
-    meanings: &Meanings,
-    facts: &Facts,
-    is_chunked: bool,
-    status: u16,
-    out: &mut Vec<u8>,
-) {
-    for (meaning, header) in meanings.with(headers) {
-        let goes_on = match meaning {
-            Meaning::Connection | Meaning::HopByHop => false,
-            Meaning::Upgrade => status == 101,
-            Meaning::TransferEncoding => is_chunked,
-            // Neither interim responses nor those without content have one (RFC 9110 §8.6).
-            Meaning::ContentLength => status >= 200 && status != 204,
-            Meaning::Host
-            | Meaning::Expect
-            | Meaning::Forwarded
-            | Meaning::ForwardedFor
-            | Meaning::ForwardedHost
-            | Meaning::ForwardedProto
-            | Meaning::EndToEnd => !(facts.options.names_fields && is_named(header.name, headers)),
-        };
-        if goes_on {
-            write(header.name, header.value, out);
-        }
-    }
-    if status == 101 {
-        out.extend_from_slice(b"Connection: upgrade\r\n");
     }
 }
 

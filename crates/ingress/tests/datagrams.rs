@@ -227,6 +227,33 @@ fn bursts_arrive_whole_and_in_order() {
 }
 
 #[test]
+fn datagrams_that_the_kernel_joined_arrive_apart() {
+    let ingress = start();
+    let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+    sink.set_read_timeout(Some(DEADLINE)).unwrap();
+    let port = publish(&ingress, |port| datagrams(port, &[sink.local_addr().unwrap()]));
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let sender = quinn_udp::UdpSocketState::new((&client).into()).unwrap();
+    let contents: Vec<u8> = (0..4_700u32).map(|at| (at % 251) as u8).collect();
+
+    // Sent at once, they go through the loopback as one and are received as one.
+    let transmit = quinn_udp::Transmit {
+        destination: (Ipv4Addr::LOCALHOST, port).into(),
+        ecn: None,
+        contents: &contents,
+        segment_size: Some(1_000),
+        src_ip: None,
+    };
+    sender.try_send((&client).into(), &transmit).unwrap();
+
+    for expected in contents.chunks(1_000) {
+        let mut buffer = [0; 2_000];
+        let length = sink.recv(&mut buffer).unwrap();
+        assert!(buffer[..length] == *expected, "{length} bytes for {}", expected.len());
+    }
+}
+
+#[test]
 fn closed_port_ends_its_flows_and_is_free() {
     let ingress = start();
     let a = namer("a");
