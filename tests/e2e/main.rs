@@ -18,6 +18,7 @@ mod live_restore;
 mod overlays;
 mod partition;
 mod pending_reasons;
+mod published_udp;
 mod registry;
 mod registry_private;
 mod rolling_update;
