@@ -3,11 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
 use crate::namespace::{self, NamespaceHandle};
-use crate::netlink::{Protocol, Socket};
+use crate::netlink::{Protocol, Socket, flow};
 use crate::nft::{balance, names};
 use crate::virtual_ip::Slots;
 
@@ -90,24 +90,29 @@ impl Inside {
     pub(crate) fn balance(&self, wanted: impl FnOnce() -> Slots) -> Result<(), Error> {
         let mut filter = self.filter();
         let wanted = wanted();
-        match &filter.balanced {
-            Balanced::Not if wanted.is_empty() => return Ok(()),
-            Balanced::Not | Balanced::Unknown => {}
-            Balanced::As(present) => {
-                let socket = filter.socket.as_ref();
-                let updated = socket.map(|socket| balance::update(socket, present, &wanted));
-                match updated {
-                    Some(Ok(())) => {
-                        filter.balanced = Balanced::As(wanted);
-                        return Ok(());
-                    }
-                    Some(Err(error)) => tracing::warn!(%error, "putting all of it in place anew"),
-                    None => {}
-                }
+        let former = match std::mem::replace(&mut filter.balanced, Balanced::Unknown) {
+            Balanced::Not if wanted.is_empty() => {
+                filter.balanced = Balanced::Not;
+                return Ok(());
             }
+            Balanced::Not | Balanced::Unknown => None,
+            Balanced::As(former) => Some(former),
+        };
+        let is_updated = match (&former, &filter.socket) {
+            (Some(former), Some(socket)) => balance::update(socket, former, &wanted)
+                .inspect_err(|error| tracing::warn!(%error, "putting all of it in place anew"))
+                .is_ok(),
+            _ => false,
+        };
+        let socket = filter.socket(&self.namespace()?)?;
+        if !is_updated {
+            balance::replace(socket, &wanted)?;
         }
-        filter.balanced = Balanced::Unknown;
-        balance::replace(filter.socket(&self.namespace()?)?, &wanted)?;
+        if former.is_none_or(|former| lacks_any(&wanted, &former))
+            && let Err(error) = move_datagrams(socket, &wanted)
+        {
+            tracing::warn!(%error, "datagrams may go on to where nobody is");
+        }
         filter.balanced = Balanced::As(wanted);
         Ok(())
     }
@@ -121,6 +126,33 @@ impl Inside {
         // What a panic left is found to be unknown, or as it was.
         self.filter.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Claims that some backend of before is none any more.
+fn lacks_any(wanted: &Slots, former: &Slots) -> bool {
+    former.iter().any(|(address, former)| match wanted.get(address) {
+        Some(backends) if Arc::ptr_eq(backends, former) => false,
+        Some(backends) => {
+            // Nearly all are where they were.
+            let mut moved =
+                former.iter().zip(0..).filter(|(backend, slot)| backends.get(*slot) != Some(*backend));
+            moved.any(|(backend, _)| !backends.contains(backend))
+        }
+        None => !former.is_empty(),
+    })
+}
+
+/// Makes datagrams that go to what is no backend any more go elsewhere. Their sender never hears that nobody takes
+/// them; connections are left alone, as what they lead to may be about to end them in order.
+fn move_datagrams(socket: &Socket, wanted: &Slots) -> Result<(), Error> {
+    let mut astray = flow::flows(socket)?;
+    astray.retain(|flow| {
+        let backends = wanted.get(&flow.to);
+        i32::from(flow.protocol) == libc::IPPROTO_UDP
+            && flow.to != flow.answered_by
+            && backends.is_some_and(|backends| !backends.contains(&flow.answered_by))
+    });
+    flow::forget(socket, &astray)
 }
 
 impl Filter {

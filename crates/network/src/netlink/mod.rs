@@ -1,5 +1,6 @@
 //! Talks netlink: batches of requests that are sent at once, and questions that return lists.
 
+pub(crate) mod flow;
 pub(crate) mod link;
 pub(crate) mod neighbour;
 pub(crate) mod reader;

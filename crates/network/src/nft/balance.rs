@@ -46,8 +46,15 @@ pub(crate) fn replace(socket: &Socket, wanted: &Slots) -> Result<(), Error> {
     transaction.add_chain(BALANCE, Some(OUTPUT));
     transaction.add_rule(BALANCE, &[Load(Field::Destination, register), Follow(COUNTS.name, register)]);
     transaction.add_chain(REFUSE, Some(FILTER));
-    transaction
-        .add_rule(REFUSE, &[Load(Field::Destination, register), Among(VIRTUAL.name, register), Refuse]);
+    // The kernel tracks connections only as long as a rule asks for it. That on the state is there for this alone: those
+    // that redirect come and go with backends, and connections to former ones must be known on.
+    let refuse = [
+        Load(Field::ConnectionState, register),
+        Load(Field::Destination, register),
+        Among(VIRTUAL.name, register),
+        Refuse,
+    ];
+    transaction.add_rule(REFUSE, &refuse);
     put(&mut transaction, &changes(&Slots::new(), wanted));
     transaction.commit(socket, "set up the balancing of a container's connections")
 }
