@@ -10,6 +10,7 @@ mod completion;
 mod image;
 mod inspect;
 mod login;
+mod network;
 mod node;
 mod service;
 mod swarm;

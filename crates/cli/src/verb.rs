@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use client::Context;
 
-use crate::{completion, image, inspect, login, node, service, swarm, system};
+use crate::{completion, image, inspect, login, network, node, service, swarm, system};
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -19,6 +19,9 @@ pub enum Verb {
     /// Manage services
     #[command(subcommand, arg_required_else_help = true)]
     Service(service::Command),
+    /// Manage networks, of the cluster and of this node
+    #[command(subcommand, arg_required_else_help = true)]
+    Network(network::Command),
     /// Manage this node's images
     #[command(subcommand, arg_required_else_help = true)]
     Image(image::Command),
@@ -76,6 +79,7 @@ impl Verb {
             Self::Swarm(command) => command.run(context).await,
             Self::Node(command) => command.run(context).await,
             Self::Service(command) => command.run(context).await,
+            Self::Network(command) => command.run(context).await,
             Self::Image(command) => command.run(context).await,
             Self::Container(command) => command.run(context).await,
             Self::Volume(command) => command.run(context).await,

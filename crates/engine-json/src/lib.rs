@@ -56,6 +56,7 @@ pub use image::{
     ImagesPruned, OciPlatform, RootFs,
 };
 pub use meta::{Labels, ObjectVersion};
+pub use model::port_label;
 pub use mount::{BindOptions, ImageOptions, Mount, TmpfsOptions, VolumeOptions};
 pub use network::{
     ConfigFrom, IpamConfig, IpamOptions, Network, NetworkAttachment, NetworkAttachmentConfig, NetworkInspect,

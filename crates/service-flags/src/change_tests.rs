@@ -73,3 +73,20 @@ fn edits_are_dockers() {
         .collect();
     assert_eq!(published, [53, 7000, 7001, 7002, 90, 9]);
 }
+
+#[test]
+fn how_a_port_is_carried_comes_and_goes_with_it() {
+    let before = r#"{"Name":"x","Labels":{"a":"b","drover.port.80.app_protocol":"http","drover.port.81.app_protocol":"http"},
+        "TaskTemplate":{"ContainerSpec":{"Image":"i"}},"Mode":{"Replicated":{"Replicas":1}},
+        "EndpointSpec":{"Mode":"vip","Ports":[{"Protocol":"tcp","TargetPort":80,"PublishedPort":80,"PublishMode":"ingress"}]}}"#;
+
+    let removed = edited("--publish-rm 80", before);
+    let added = edited("--publish-add published=90,target=90,proxy_protocol=v1", before);
+    let moved = edited("--publish-rm 80 --publish-add published=8080,target=80,app_protocol=tcp", before);
+
+    assert_eq!(removed["Labels"], json!({"a": "b", "drover.port.81.app_protocol": "http"}));
+    assert_eq!(added["Labels"]["drover.port.90.proxy_protocol"], "v1");
+    assert_eq!(added["Labels"]["drover.port.80.app_protocol"], "http");
+    assert_eq!(moved["Labels"]["drover.port.80.app_protocol"], "tcp");
+    assert_eq!(moved["EndpointSpec"]["Ports"][0]["PublishedPort"], 8080);
+}

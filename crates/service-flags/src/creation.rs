@@ -2,9 +2,9 @@
 
 use clap::Args;
 use engine_json::{
-    ContainerSpec, DnsConfig, EndpointSpec, GenericResource, Limits, Mode, Mount, NetworkAttachmentConfig,
-    Nothing, Placement, Preference, Replicated, ReplicatedJob, Reservations, Resources, ServiceSpec,
-    SpreadOver, TaskSpec, Ulimit,
+    ContainerSpec, DnsConfig, EndpointSpec, GenericResource, Labels, Limits, Mode, Mount,
+    NetworkAttachmentConfig, Nothing, Placement, Preference, Replicated, ReplicatedJob, Reservations,
+    Resources, ServiceSpec, SpreadOver, TaskSpec, Ulimit,
 };
 use flags::text::{capability, pair};
 use flags::{Result, refuse};
@@ -75,7 +75,9 @@ pub struct Creation {
     /// What tasks are spread over, such as `spread=node.labels.rack`
     #[arg(long, value_name = "PREFERENCE", value_parser = pairs::spread)]
     placement_pref: Vec<String>,
-    /// A published port, `PUBLISHED:TARGET[/PROTOCOL]` or `published=,target=,protocol=,mode=`
+    /// A published port, `PUBLISHED:TARGET[/PROTOCOL]` or `published=,target=,protocol=,mode=`, with `app_protocol=http`
+    /// for requests that are balanced each by itself, or `proxy_protocol=v1` or `v2` for a header with the client's
+    /// address
     #[arg(short, long, value_name = "PORT", value_parser = Ports::parse)]
     publish: Vec<Ports>,
     /// A kernel parameter
@@ -96,7 +98,7 @@ impl Creation {
         };
         let mut spec = ServiceSpec {
             name: self.name.clone(),
-            labels: self.label.iter().map(|text| pair(text)).collect(),
+            labels: self.labels(),
             mode: self.mode(),
             task_template: TaskSpec {
                 container_spec: Some(self.container(image, words, environment)?),
@@ -117,7 +119,7 @@ impl Creation {
             },
             endpoint_spec: Some(EndpointSpec {
                 mode: "vip".into(),
-                ports: self.publish.iter().flat_map(|ports| ports.0.clone()).collect(),
+                ports: self.publish.iter().flat_map(|ports| ports.configs.clone()).collect(),
             }),
             ..ServiceSpec::default()
         };
@@ -127,6 +129,11 @@ impl Creation {
             return refuse("update and rollback configuration is not supported for jobs");
         }
         Ok(spec)
+    }
+
+    fn labels(&self) -> Labels {
+        let own = self.label.iter().map(|text| pair(text));
+        own.chain(self.publish.iter().flat_map(|ports| ports.labels.clone())).collect()
     }
 
     fn mode(&self) -> Mode {

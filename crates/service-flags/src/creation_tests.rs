@@ -120,3 +120,13 @@ fn mistakes_are_told_before_the_daemon_is_asked() {
         assert!(error.contains(says), "{words:?}: {error}");
     }
 }
+
+#[test]
+fn how_ports_are_carried_is_kept_in_labels() {
+    let body =
+        body(&["-l", "a=b", "-p", "published=80,target=8080,app_protocol=http", "-p", "90:90", "nginx"])
+            .unwrap();
+
+    assert_eq!(body["Labels"], json!({"a": "b", "drover.port.8080.app_protocol": "http"}));
+    assert_eq!(body["EndpointSpec"]["Ports"].as_array().unwrap().len(), 2);
+}

@@ -124,6 +124,7 @@ impl Edits {
     /// Edits a spec; networks are named by id there, and edited by the caller.
     pub(crate) fn apply(&self, spec: &mut ServiceSpec, environment: Environment<'_>) {
         map(&mut spec.labels, &self.label_rm, &self.label_add);
+        self.port_labels(&mut spec.labels);
         within(&mut spec.endpoint_spec, |endpoint| self.ports(&mut endpoint.ports));
         let task = &mut spec.task_template;
         within(&mut task.placement, |placement| self.placement(placement));
@@ -180,9 +181,17 @@ impl Edits {
         list(hosts, &[], &self.host_add);
     }
 
+    /// What says how a port is carried comes and goes with it.
+    fn port_labels(&self, labels: &mut BTreeMap<String, String>) {
+        for gone in self.publish_rm.iter().flat_map(Ports::label_names) {
+            labels.remove(&gone);
+        }
+        labels.extend(self.publish_add.iter().flat_map(|ports| ports.labels.clone()));
+    }
+
     fn ports(&self, ports: &mut Vec<PortConfig>) {
-        let added: Vec<&PortConfig> = self.publish_add.iter().flat_map(|ports| &ports.0).collect();
-        let removed: Vec<&PortConfig> = self.publish_rm.iter().flat_map(|ports| &ports.0).collect();
+        let added: Vec<&PortConfig> = self.publish_add.iter().flat_map(|ports| &ports.configs).collect();
+        let removed: Vec<&PortConfig> = self.publish_rm.iter().flat_map(|ports| &ports.configs).collect();
         if added.is_empty() && removed.is_empty() {
             return;
         }

@@ -4,24 +4,43 @@ use engine_json::PortConfig;
 use flags::text::commas;
 use flags::{Invalid, Result, refuse};
 
+/// How a port is carried to its replicas: the field of the flag, which is also the name of the label that keeps it, and
+/// what it may say.
+const TRAFFIC: [(&str, &[&str]); 2] = [("app_protocol", &["http", "tcp"]), ("proxy_protocol", &["v1", "v2"])];
+
 /// The ports of one flag, which may name a range.
 #[derive(Debug, Clone)]
-pub(crate) struct Ports(pub Vec<PortConfig>);
+pub(crate) struct Ports {
+    pub configs: Vec<PortConfig>,
+    /// Labels of the service that say how they are carried.
+    pub labels: Vec<(String, String)>,
+}
 
 impl Ports {
+    /// Reads one `--publish`: `[[PUBLISHED:]TARGET[/PROTOCOL]` with ranges, or
+    /// `published=,target=,protocol=,mode=,app_protocol=,proxy_protocol=`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        parse(text).map(Self)
+        if text.contains('=') {
+            return long(text);
+        }
+        Ok(Self { configs: short(text)?, labels: Vec::new() })
+    }
+
+    /// Returns the names of the labels that say how the ports may be carried.
+    pub(crate) fn label_names(&self) -> impl Iterator<Item = String> {
+        let labels = |port: &PortConfig| TRAFFIC.map(|(name, _)| label(port.target_port, name));
+        self.configs.iter().flat_map(labels)
     }
 }
 
-/// Reads one `--publish`: `[[PUBLISHED:]TARGET[/PROTOCOL]` with ranges, or `published=,target=,protocol=,mode=`.
-fn parse(text: &str) -> Result<Vec<PortConfig>> {
-    if text.contains('=') { long(text).map(|port| vec![port]) } else { short(text) }
+fn label(target: u32, name: &str) -> String {
+    engine_json::port_label(u16::try_from(target).unwrap_or_default(), name)
 }
 
-fn long(text: &str) -> Result<PortConfig> {
+fn long(text: &str) -> Result<Ports> {
     let mut config =
         PortConfig { protocol: "tcp".into(), publish_mode: "ingress".into(), ..PortConfig::default() };
+    let mut traffic = Vec::new();
     for field in commas(text)? {
         let Some((key, value)) = field.split_once('=') else {
             return refuse(format!("invalid field: {field}"));
@@ -36,13 +55,23 @@ fn long(text: &str) -> Result<PortConfig> {
             }
             "target" => config.target_port = number(value, "target")?,
             "published" => config.published_port = number(value, "published")?,
-            key => return refuse(format!("invalid field key: {key}")),
+            key => {
+                let Some((name, words)) = TRAFFIC.iter().find(|(name, _)| *name == key) else {
+                    return refuse(format!("invalid field key: {key}"));
+                };
+                if !words.contains(&value) {
+                    let words = words.join("' or '");
+                    return refuse(format!("invalid {name} value ({value}): must be either '{words}'"));
+                }
+                traffic.push((*name, value.to_owned()));
+            }
         }
     }
     if config.target_port == 0 {
         return refuse("missing mandatory field 'target'");
     }
-    Ok(config)
+    let labels = traffic.into_iter().map(|(name, value)| (label(config.target_port, name), value)).collect();
+    Ok(Ports { configs: vec![config], labels })
 }
 
 fn short(text: &str) -> Result<Vec<PortConfig>> {
@@ -104,11 +133,12 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Result<String, String> {
-        let ports = parse(text).map_err(|error| error.to_string())?;
+        let ports = Ports::parse(text).map_err(|error| error.to_string())?;
+        let labels = ports.labels.iter().map(|(key, value)| format!("{key}={value}"));
         let show = |port: &PortConfig| {
             format!("{}:{}/{}/{}", port.published_port, port.target_port, port.protocol, port.publish_mode)
         };
-        Ok(ports.iter().map(show).collect::<Vec<_>>().join(" "))
+        Ok(ports.configs.iter().map(show).chain(labels).collect::<Vec<_>>().join(" "))
     }
 
     #[test]
@@ -121,6 +151,11 @@ mod tests {
             ("8000-8001:80", "8000:80/tcp/ingress 8001:80/tcp/ingress"),
             ("published=9,target=10,mode=host", "9:10/tcp/host"),
             ("target=80,protocol=UDP", "0:80/udp/ingress"),
+            (
+                "published=80,target=8080,app_protocol=http",
+                "80:8080/tcp/ingress drover.port.8080.app_protocol=http",
+            ),
+            ("proxy_protocol=v2,target=90", "0:90/tcp/ingress drover.port.90.proxy_protocol=v2"),
         ] {
             assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");
         }
@@ -139,6 +174,8 @@ mod tests {
             ("published=80", "missing mandatory field 'target'"),
             ("target=80,mode=x", "publish mode"),
             ("target=80,x=y", "invalid field key: x"),
+            ("target=80,app_protocol=h3", "invalid app_protocol value (h3): must be either 'http' or 'tcp'"),
+            ("target=80,proxy_protocol=1", "invalid proxy_protocol value (1): must be either 'v1' or 'v2'"),
             ("target=99999", "target port"),
         ] {
             assert!(shown(text).unwrap_err().contains(says), "{text}: {:?}", shown(text));
